@@ -18,9 +18,8 @@ from django.conf import settings  # lazy: nothing is read before django.setup() 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
 DATA_DIR = Path(tempfile.mkdtemp(prefix=f"registry-tests-{WORKER}-"))
 INHERITED = (
-    "DATABASE_URL", "REDIS_URL", "EMAIL_URL", "SITE_URL", "SECRET_KEY", "FIELD_KEYS", "AUDIT_KEY", "DEBUG", "REQUIRE_MFA",
-    "DEMO_PASSWORD", "SWEEP_SECONDS",
-)  # fmt: skip
+    "DATABASE_URL REDIS_URL EMAIL_URL SITE_URL SECRET_KEY FIELD_KEYS AUDIT_KEY DEBUG REQUIRE_MFA DEMO_PASSWORD SWEEP_SECONDS"
+).split()
 
 
 def redis_url_of_this_worker(url: str) -> str:
@@ -41,7 +40,9 @@ os.environ["FAIL_INVALID_TEMPLATE_VARS"] = "true"  # read by pytest-django
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
 if importlib.util.find_spec("config.settings"):
     django.setup()
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # for speed; the product's are slow on purpose
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.MD5PasswordHasher"
+    ]  # for speed; the product's are slow on purpose
 
 hypothesis.settings.register_profile("registry", deadline=None)
 hypothesis.settings.load_profile("registry")
