@@ -6,12 +6,13 @@ import os
 import socket
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from config import env
 from config.supervisor import Supervisor, read_procfile
+from registry import clock
 
 PANGO_PACKAGES = ("libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0", "fonts-dejavu-core")
 DEMO_REPORT_DAYS = 365
@@ -104,7 +105,7 @@ def issue_safety_report(data_dir: Path, environment: dict[str, str]) -> None:
     report = data_dir / "safety-report.pdf"
     if report.exists():
         return
-    last = datetime.now(UTC).date()
+    last = clock.now().date()
     first = last - timedelta(days=DEMO_REPORT_DAYS)
     manage(
         "safety_report",
