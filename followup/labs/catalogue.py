@@ -168,4 +168,6 @@ def analyte_for(code_or_loinc: str) -> Analyte | None:
 def needs_fasting_flag(loinc_code: str) -> bool:
     """True for a code that does not say the sample was fasting, so the result itself must."""
     analyte = LOINC.get(loinc_code.strip())
-    return analyte is not None and any(one.is_any_time for one in analyte.loinc if one.code == loinc_code.strip())
+    return analyte is not None and any(
+        one.is_any_time for one in analyte.loinc if one.code == loinc_code.strip()
+    )

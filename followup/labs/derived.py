@@ -99,7 +99,11 @@ def derive_fasting_indices(
     doubts = [
         *_fasting_doubts(fasting),
         *_insulin_doubts(insulin_status, insulin_free),
-        *([] if abs(minutes_apart) <= MAX_MINUTES_APART else ["glucose and insulin more than 5 minutes apart"]),
+        *(
+            []
+            if abs(minutes_apart) <= MAX_MINUTES_APART
+            else ["glucose and insulin more than 5 minutes apart"]
+        ),
     ]
     formulas = {
         "homa_ir": indices.homa_ir,

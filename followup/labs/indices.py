@@ -7,6 +7,7 @@ Glucose is converted to mmol/L with 18.016 first and only the mmol/L formulas of
 
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import pairwise
 
 GLUCOSE_MG_DL_PER_MMOL_L = Decimal("18.016")
 CREATININE_UMOL_L_PER_MG_DL = Decimal("88.4")
@@ -78,8 +79,8 @@ def glucose_mg_dl_to_mmol_l(mg_dl: Decimal) -> Decimal:
 
 def insulin_pmol_l_to_miu_l(pmol_l: Decimal, pmol_per_miu: Decimal = Decimal("6.00")) -> Decimal:
     """Insulin pmol/L to mIU/L (= µIU/mL). The factor belongs to the laboratory: 6.00, or 6.945 for old material."""
-    if pmol_per_miu not in (Decimal("6.00"), Decimal("6.945")):
-        raise ValueError("the insulin factor is 6.00 or 6.945 pmol per mIU")
+    if not 5 <= pmol_per_miu <= 8:
+        raise ValueError("the insulin factor must be 5 to 8 pmol per mIU")
     return pmol_l / pmol_per_miu
 
 
@@ -213,7 +214,8 @@ def auc_total(samples: Sequence[Sample]) -> Decimal:
     curve = samples_with_baseline(samples)
     if len(curve) < 2:
         raise ValueError("an area needs a baseline and a later sample")
-    return sum(((t2 - t1) * (y1 + y2) / 2 for (t1, y1), (t2, y2) in zip(curve, curve[1:], strict=False)), Decimal(0))
+    pieces = ((t2 - t1) * (y1 + y2) / 2 for (t1, y1), (t2, y2) in pairwise(curve))
+    return sum(pieces, Decimal(0))
 
 
 def auc_mean(samples: Sequence[Sample]) -> Decimal:
@@ -231,8 +233,7 @@ def auc_positive(samples: Sequence[Sample]) -> Decimal:
     """Area above the baseline only, the crossings of the baseline interpolated linearly, value x minutes."""
     curve = samples_with_baseline(samples)
     rises = [(minute, value - curve[0][1]) for minute, value in curve]
-    pieces = zip(rises, rises[1:], strict=False)
-    return sum((_area_above_zero(first, second) for first, second in pieces), Decimal(0))
+    return sum((_area_above_zero(first, second) for first, second in pairwise(rises)), Decimal(0))
 
 
 def _area_above_zero(first: Sample, second: Sample) -> Decimal:

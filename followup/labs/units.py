@@ -16,11 +16,12 @@ from followup.labs.catalogue import ANALYTES, UNIT_ALIASES, Analyte, Range
 CANONICAL_PLACES = 6
 COMPARATORS = ("", "<", "<=", ">", ">=", "hi", "lo")
 DEFAULT_INSULIN_PMOL_PER_MIU = Decimal("6.00")
-INSULIN_FACTORS = (Decimal("6.00"), Decimal("6.945"))
+INSULIN_FACTOR_RANGE = (Decimal(5), Decimal(8))
 FLAGS = ("", "low", "high", "critical_low", "critical_high", "ungradable")
 
 _LARGEST_EXPONENT = 12
 _SIGNS = {"≤": "<=", "≥": ">=", "=<": "<=", "=>": ">="}
+_CENSORED = re.compile(r"(<=|>=|<|>)\s*(.*)", re.DOTALL)
 _NUMBER = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE]([+-]?[0-9]{1,4}))?")
 _DECIMAL_COMMA = re.compile(r"(0|[1-9][0-9]*),([0-9]+)")
 _METER_WORDS = {"hi": "hi", "high": "hi", "lo": "lo", "low": "lo"}
@@ -77,9 +78,8 @@ def parse_value(text: str) -> ParsedValue:
 def _split_comparator(text: str) -> tuple[str, str]:
     for sign, meaning in _SIGNS.items():
         text = text.replace(sign, meaning, 1) if text.startswith(sign) else text
-    found = re.match(r"(<=|>=|<|>)?\s*(.*)", text, re.DOTALL)
-    assert found is not None
-    return found[1] or "", found[2]
+    found = _CENSORED.fullmatch(text)
+    return (found[1], found[2]) if found else ("", text)
 
 
 def _number(text: str, received: str) -> Decimal:
@@ -95,10 +95,13 @@ def _number(text: str, received: str) -> Decimal:
     if not found or len(text) > 40:
         raise UnitError(
             "value_not_number",
-            f"“{_shorten(received)}” is not a number of 0 or more. Enter digits with a decimal point, < or > before a limit, or Hi or Lo.",
+            f"“{_shorten(received)}” is not a number of 0 or more. "
+            "Enter digits with a decimal point, < or > before a limit, or Hi or Lo.",
         )
     if abs(int(found[2] or 0)) > _LARGEST_EXPONENT or Decimal(text) >= Decimal(10) ** _LARGEST_EXPONENT:
-        raise UnitError("value_out_of_range", f"“{_shorten(received)}” is too large for a result. Check the number.")
+        raise UnitError(
+            "value_out_of_range", f"“{_shorten(received)}” is too large for a result. Check the number."
+        )
     return Decimal(text)
 
 
@@ -182,8 +185,11 @@ def convert(
 def _rule(analyte: Analyte, ucum: str, insulin_pmol_per_miu: Decimal) -> tuple[Fraction, Fraction, str]:
     accepted = analyte.units[ucum]
     if analyte.code == "fasting_insulin" and ucum == "pmol/L":
-        if insulin_pmol_per_miu not in INSULIN_FACTORS:
-            raise UnitError("insulin_factor_unknown", "The insulin factor of a laboratory is 6.00 or 6.945 pmol per mIU.")
+        if not INSULIN_FACTOR_RANGE[0] <= insulin_pmol_per_miu <= INSULIN_FACTOR_RANGE[1]:
+            raise UnitError(
+                "insulin_factor_implausible",
+                "The insulin factor of a laboratory is 6.00 or 6.945 pmol per mIU. Correct the laboratory's setting.",
+            )
         return 1 / Fraction(insulin_pmol_per_miu), Fraction(0), f"1/{insulin_pmol_per_miu}"
     text = accepted.factor_text
     if accepted.offset:
