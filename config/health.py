@@ -61,6 +61,15 @@ def readiness(*, now: datetime) -> dict[str, Any]:
     return {"status": "not ready" if reasons else "ready", "reasons": reasons, "checks": checks}
 
 
+def sweep_trouble(*, now: datetime) -> str:
+    """Why nobody is being reminded now, or nothing: for the banner of every page, at the price of one query."""
+    try:
+        _sweep(now)
+    except NotReady as reason:
+        return f"sweep: {reason}"
+    return ""
+
+
 def _database(now: datetime) -> str:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
@@ -75,9 +84,11 @@ def _migrations(now: datetime) -> str:
     return "applied"
 
 
-def _sweep(now: datetime) -> int:
+def sweep_age(now: datetime) -> int:
     """Age in seconds of the last finished sweep: without sweeps nobody is reminded."""
-    finished_at = apps.get_model("reminders.SweepRun").objects.aggregate(last=Max("finished_at"))["last"]
+    # A sweep pretending to be later, as a demonstration may, says nothing about now.
+    whole = apps.get_model("reminders.SweepRun").objects.filter(error="", finished_at__lte=now)
+    finished_at = whole.aggregate(last=Max("finished_at"))["last"]
     if finished_at is None:
         raise NotReady("none has finished yet; is the worker running?")
     age = now - finished_at
@@ -109,6 +120,6 @@ def _minutes(age: timedelta) -> int:
 CHECKS: dict[str, Callable[[datetime], Any]] = {
     "database": _database,
     "migrations": _migrations,
-    "sweep": _sweep,
+    "sweep": sweep_age,
     "queue": _queue,
 }
