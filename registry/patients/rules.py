@@ -3,7 +3,7 @@
 import re
 import string
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date, timedelta
 
@@ -156,27 +156,22 @@ def consent_valid_on(
 
 # ── Eligibility ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-EGFR_LIMIT_ML_MIN_1_73_M2 = 30.0
-SEVERE_DEFICIENCY_FASTING_C_PEPTIDE_NMOL_L = 0.08
-
-
-@dataclass(frozen=True)
-class EligibilityAnswers:
-    """Answers at enrolment; None is unknown and never counts as no."""
-
-    cancer_in_last_5_years: bool | None = None
-    open_cancer_suspicion: bool | None = None
-    gad65_positive: bool | None = None
-    fasting_c_peptide_nmol_l: float | None = None
-    pregnant: bool | None = None
-    egfr_ml_min_1_73_m2: float | None = None
-    hiv_positive: bool | None = None
-    hbv_positive: bool | None = None
-    hcv_positive: bool | None = None
-    bleeding_risk: bool | None = None
-    contrast_allergy: bool | None = None
-    cancer_screening_up_to_date: bool | None = None
-    baseline_neoplasia_check_done: bool | None = None
+# question → which answer is worrying, how much it weighs, what it means
+ELIGIBILITY_QUESTIONS: dict[str, tuple[bool, str, str]] = {
+    "cancer_last_5_years": (True, "exclusion", "Cancer in the last 5 years"),
+    "open_suspicion": (True, "exclusion", "Open suspicion of a neoplasm"),
+    "gad65_positive": (True, "exclusion", "GAD65 antibodies: autoimmune diabetes"),
+    "low_c_peptide": (True, "exclusion", "Low C-peptide: autoimmune diabetes or no islet reserve"),
+    "pregnant": (True, "exclusion", "Pregnant or breast-feeding"),
+    "egfr_below_30": (True, "exclusion", "eGFR below 30 mL/min/1.73 m²"),
+    "hiv": (True, "exclusion", "HIV infection"),
+    "hepatitis_b": (True, "exclusion", "Hepatitis B infection"),
+    "hepatitis_c": (True, "exclusion", "Hepatitis C infection"),
+    "bleeding_risk": (True, "caution", "Raised bleeding risk or anticoagulant"),
+    "contrast_allergy": (True, "caution", "Allergy to contrast agent"),
+    "screening_up_to_date": (False, "caution", "Age-appropriate cancer screening up to date"),
+    "baseline_neoplasia_check": (False, "exclusion", "Baseline neoplasia check done"),
+}
 
 
 @dataclass(frozen=True)
@@ -188,58 +183,25 @@ class EligibilityFinding:
     message: str
 
 
-# question → what the worrying answer is, how much it weighs, and what it means
-_YES_NO_QUESTIONS: tuple[tuple[str, bool, str, str], ...] = (
-    ("cancer_in_last_5_years", True, "exclusion", "Cancer in the last 5 years"),
-    ("open_cancer_suspicion", True, "exclusion", "A suspicion of cancer is still open"),
-    ("gad65_positive", True, "exclusion", "GAD65 antibodies: autoimmune diabetes"),
-    ("pregnant", True, "exclusion", "Pregnant"),
-    ("hiv_positive", True, "exclusion", "HIV infection"),
-    ("hbv_positive", True, "exclusion", "Hepatitis B infection"),
-    ("hcv_positive", True, "exclusion", "Hepatitis C infection"),
-    ("bleeding_risk", True, "caution", "Raised bleeding risk"),
-    ("contrast_allergy", True, "caution", "Allergy to contrast medium"),
-    ("cancer_screening_up_to_date", False, "caution", "Age-appropriate cancer screening is not up to date"),
-    ("baseline_neoplasia_check_done", False, "exclusion", "The baseline neoplasia check has not been done"),
-)
-
-
-def eligibility_findings(answers: EligibilityAnswers) -> list[EligibilityFinding]:
+def eligibility_findings(answers: Mapping[str, bool | None]) -> list[EligibilityFinding]:
     """What speaks against treatment or is still unknown; an empty list means every question was answered without concern.
 
-    Limits: eGFR below 30 mL/min/1.73 m²; fasting C-peptide below 0.08 nmol/L (severe deficiency, points to autoimmune diabetes).
-    Findings inform: enrolment is recorded whatever they are.
+    A question that is absent or None is unknown and never counts as no. Findings inform the investigator: enrolment is recorded
+    whatever they are. KeyError for an answer to a question that is not asked.
     """
-    found = [_yes_no_finding(answers, *question) for question in _YES_NO_QUESTIONS]
-    found.append(
-        _low_value_finding("egfr", answers.egfr_ml_min_1_73_m2, EGFR_LIMIT_ML_MIN_1_73_M2, "eGFR", "mL/min/1.73 m²")
-    )
-    found.append(
-        _low_value_finding(
-            "fasting_c_peptide",
-            answers.fasting_c_peptide_nmol_l,
-            SEVERE_DEFICIENCY_FASTING_C_PEPTIDE_NMOL_L,
-            "Fasting C-peptide",
-            "nmol/L",
-        )
-    )
+    unasked = set(answers) - set(ELIGIBILITY_QUESTIONS)
+    if unasked:
+        raise KeyError(f"{sorted(unasked)[0]} is not an eligibility question")
+    found = [_finding(question, answers.get(question)) for question in ELIGIBILITY_QUESTIONS]
     return [finding for finding in found if finding is not None]
 
 
-def _yes_no_finding(
-    answers: EligibilityAnswers, question: str, worrying: bool, level: str, message: str
-) -> EligibilityFinding | None:
-    answer: bool | None = getattr(answers, question)
+def _finding(question: str, answer: bool | None) -> EligibilityFinding | None:
+    worrying, level, message = ELIGIBILITY_QUESTIONS[question]
     if answer is None:
-        return EligibilityFinding(question, "unknown", f"Not answered: {message[0].lower()}{message[1:]}?")
-    return EligibilityFinding(question, level, message) if answer is worrying else None
-
-
-def _low_value_finding(code: str, value: float | None, limit: float, name: str, unit: str) -> EligibilityFinding | None:
-    if value is None:
-        return EligibilityFinding(code, "unknown", f"{name} is not known")
-    if value < limit:
-        return EligibilityFinding(code, "exclusion", f"{name} {value:g} {unit} is below {limit:g} {unit}")
+        return EligibilityFinding(question, "unknown", f"Not answered: {message}")
+    if answer is worrying:
+        return EligibilityFinding(question, level, message if worrying else f"Answered no: {message}")
     return None
 
 

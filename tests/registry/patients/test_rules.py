@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from registry.patients.rules import (
     CHECK_ALPHABET,
+    ELIGIBILITY_QUESTIONS,
     WITHDRAWAL_SCOPES,
-    EligibilityAnswers,
     UnusableSerial,
     baseline_insulin_iu_per_day,
     consent_valid_on,
@@ -202,7 +202,7 @@ def test_consent_covers_its_days() -> None:
     assert not consent_valid_on(date(2027, 3, 1), None)
 
 
-FIT = EligibilityAnswers(False, False, False, 0.5, False, 82, False, False, False, False, False, True, True)
+FIT = dict.fromkeys(ELIGIBILITY_QUESTIONS, False) | {"screening_up_to_date": True, "baseline_neoplasia_check": True}
 
 
 def test_a_fit_person_has_no_finding() -> None:
@@ -210,28 +210,22 @@ def test_a_fit_person_has_no_finding() -> None:
 
 
 def test_a_blank_form_is_all_unknown_and_nothing_is_taken_for_no() -> None:
-    findings = eligibility_findings(EligibilityAnswers())
-    assert {finding.level for finding in findings} == {"unknown"}
-    assert len(findings) == 13
+    for blank in ({}, dict.fromkeys(ELIGIBILITY_QUESTIONS)):
+        findings = eligibility_findings(blank)
+        assert {finding.level for finding in findings} == {"unknown"}
+        assert len(findings) == 13
 
 
-def test_worrying_answers_are_named() -> None:
-    answers = EligibilityAnswers(True, False, True, 0.05, False, 29.9, False, False, True, True, False, False, True)
-    found = {finding.code: finding.level for finding in eligibility_findings(answers)}
-    assert found == {
-        "cancer_in_last_5_years": "exclusion",
-        "gad65_positive": "exclusion",
-        "hcv_positive": "exclusion",
-        "bleeding_risk": "caution",
-        "cancer_screening_up_to_date": "caution",
-        "egfr": "exclusion",
-        "fasting_c_peptide": "exclusion",
-    }
+@pytest.mark.parametrize("question", ELIGIBILITY_QUESTIONS)
+def test_each_worrying_answer_is_found_by_itself(question: str) -> None:
+    findings = eligibility_findings(FIT | {question: not FIT[question]})
+    assert [finding.code for finding in findings] == [question]
+    assert findings[0].level in {"exclusion", "caution"}
 
 
-def test_egfr_of_exactly_30_passes() -> None:
-    answers = EligibilityAnswers(egfr_ml_min_1_73_m2=30)
-    assert "egfr" not in {finding.code for finding in eligibility_findings(answers)}
+def test_an_answer_to_a_question_nobody_asked_is_an_error() -> None:
+    with pytest.raises(KeyError, match="shoe_size"):
+        eligibility_findings(FIT | {"shoe_size": True})
 
 
 @pytest.mark.parametrize(
