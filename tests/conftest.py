@@ -38,29 +38,10 @@ if url := os.environ.get("TEST_REDIS_URL"):
     os.environ["REDIS_URL"] = redis_url_of_this_worker(url)
 os.environ["FAIL_INVALID_TEMPLATE_VARS"] = "true"  # read by pytest-django
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
-try:
-    django.setup()
-except Exception:  # while rooms are still missing: only the parts that exist
-    from importlib.util import find_spec
+django.setup()
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the product's are slow on purpose
 
-    from django.apps import apps
-
-    settings.INSTALLED_APPS = [name for name in settings.INSTALLED_APPS if find_spec(name)]
-    apps.app_configs.clear()
-    apps.all_models.clear()
-    apps.loading = apps.apps_ready = apps.models_ready = apps.ready = False
-    try:
-        django.setup()
-    except Exception:
-        from django.utils.functional import empty
-
-        settings._wrapped = empty
-        os.environ.pop("DJANGO_SETTINGS_MODULE")
-        apps.loading = apps.apps_ready = apps.models_ready = apps.ready = False
-if "DJANGO_SETTINGS_MODULE" in os.environ:
-    settings.PASSWORD_HASHERS = [
-        "django.contrib.auth.hashers.MD5PasswordHasher"
-    ]  # the product's are slow on purpose
+pytest_plugins = ["tests.cast"]  # the fixtures of every test, loaded now that Django is set up
 
 hypothesis.settings.register_profile("registry", deadline=None)
 hypothesis.settings.load_profile("registry")
