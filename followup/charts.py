@@ -189,7 +189,7 @@ def _series_layers(rows: list[Spec], x: Spec, y: Spec, *, colour: str, name: str
 
 
 def _panel(
-    points: Sequence[Point], infusions: Sequence[Point], *, domain: Sequence[str], title: str, name: str, unit: str,
+    points: Sequence[Point], infusions: Sequence[Point], *, domain: Sequence[str], title: str | list[str], name: str, unit: str,
     colour: str, baseline: float | None, today: str | None, width: int | str, height: int, from_zero: bool,
     gap_days: int, labels: bool = True, marks: bool = True, step: bool = False,
 ) -> Spec:
@@ -221,7 +221,7 @@ def _add_mmol_mol_axis(panel: Spec) -> Spec:
 
 def hba1c_chart(
     points: Sequence[Point], infusions: Sequence[Point], *, baseline: float | None = None, today: str | None = None,
-    width: int | str = 600, height: int = 170, gap_days: int = DEFAULT_GAP_DAYS,
+    width: int | str = 560, height: int = 170, gap_days: int = DEFAULT_GAP_DAYS,
 ) -> Spec:
     """HbA1c in % with mmol/mol on the right; `baseline` in %."""
     panel = _panel(
@@ -234,7 +234,7 @@ def hba1c_chart(
 
 def c_peptide_chart(
     points: Sequence[Point], infusions: Sequence[Point], *, baseline: float | None = None, today: str | None = None,
-    width: int | str = 600, height: int = 150, gap_days: int = DEFAULT_GAP_DAYS,
+    width: int | str = 560, height: int = 150, gap_days: int = DEFAULT_GAP_DAYS,
 ) -> Spec:
     """Fasting C-peptide in nmol/L from zero."""
     panel = _panel(
@@ -249,7 +249,7 @@ def c_peptide_chart(
 def insulin_chart(
     iu_per_day: Sequence[Point], iu_per_kg_day: Sequence[Point], infusions: Sequence[Point], *,
     baseline_iu_per_day: float | None = None, baseline_iu_per_kg_day: float | None = None, today: str | None = None,
-    width: int = 600, height: int = 100, gap_days: int = DEFAULT_GAP_DAYS,
+    width: int = 560, height: int = 100, gap_days: int = DEFAULT_GAP_DAYS,
 ) -> Spec:
     """Insulin dose as two panels on one time axis: IU/day above, IU/kg/day below (two quantities, so no dual axis)."""
     domain = time_domain(iu_per_day, iu_per_kg_day, infusions, today=today)
@@ -315,7 +315,7 @@ def _event_panel(events: Sequence[Point], *, domain: Sequence[str], today: str |
 def timeline_chart(
     *, hba1c: Sequence[Point], c_peptide: Sequence[Point], insulin_iu_per_kg_day: Sequence[Point],
     infusions: Sequence[Point], events: Sequence[Point], today: str | None, baselines: Mapping[str, float | None],
-    width: int = 600, gap_days: int = DEFAULT_GAP_DAYS,
+    width: int = 560, gap_days: int = DEFAULT_GAP_DAYS,
 ) -> Spec:
     """The patient at a glance on one time axis; `baselines` by `hba1c`, `c_peptide`, `insulin_iu_per_kg_day`."""
     domain = time_domain(hba1c, c_peptide, insulin_iu_per_kg_day, infusions, events, today=today)
@@ -323,11 +323,11 @@ def timeline_chart(
     panels = [
         _strip(infusions, domain=domain, today=today, width=width),
         _add_mmol_mol_axis(_panel(
-            hba1c, infusions, title="HbA1c (%)", name="HbA1c, %", unit="%", colour=HBA1C_COLOUR, height=110,
+            hba1c, infusions, title=["HbA1c", "(%)"], name="HbA1c, %", unit="%", colour=HBA1C_COLOUR, height=105,
             baseline=baselines.get("hba1c"), from_zero=False, **common)),
-        _panel(c_peptide, infusions, title="C-peptide (nmol/L)", name="C-peptide, nmol/L", unit="nmol/L", height=80,
+        _panel(c_peptide, infusions, title=["C-peptide", "(nmol/L)"], name="C-peptide, nmol/L", unit="nmol/L", height=75,
                colour=C_PEPTIDE_COLOUR, baseline=baselines.get("c_peptide"), from_zero=True, **common),
-        _panel(insulin_iu_per_kg_day, infusions, title="Insulin (IU/kg/day)", name="Insulin, IU/kg/day", height=80,
+        _panel(insulin_iu_per_kg_day, infusions, title=["Insulin", "(IU/kg/day)"], name="Insulin, IU/kg/day", height=75,
                unit="IU/kg/day", colour=INSULIN_COLOUR, baseline=baselines.get("insulin_iu_per_kg_day"),
                from_zero=True, **common),
         _event_panel(events, domain=domain, today=today, width=width),
@@ -340,14 +340,14 @@ def _bar_axis(title: str) -> Spec:
     return {"title": title, "tickMinStep": 1, "grid": True}
 
 
-def safety_exposure_chart(rows: Sequence[Mapping[str, Any]], *, width: int | str = 430) -> Spec:
+def safety_exposure_chart(rows: Sequence[Mapping[str, Any]], *, width: int | str = 370) -> Spec:
     """Infusions by tissue source and route; rows `{"label", "infusions", "persons"}`."""
     values = [
         {"label": r["label"], "infusions": r["infusions"],
          "text": f"{r['infusions']} in {r['persons']} {'person' if r['persons'] == 1 else 'persons'}"}
         for r in rows
     ]
-    y = {"field": "label", "type": "nominal", "sort": None, "axis": {"title": None, "labelLimit": 230, "grid": False}}
+    y = {"field": "label", "type": "nominal", "sort": None, "axis": {"title": None, "labelLimit": 300, "grid": False}}
     x = {"field": "infusions", "type": "quantitative", "axis": _bar_axis("infusions"), "scale": {"zero": True}}
     bars = {"mark": {"type": "bar", "color": BLUE, "height": {"band": 0.62}}, "encoding": {"x": x, "y": y}}
     text = {"mark": {"type": "text", "style": "label", "align": "left", "dx": 5},
@@ -358,7 +358,7 @@ def safety_exposure_chart(rows: Sequence[Mapping[str, Any]], *, width: int | str
 
 def _stacked(values: list[Spec], *, order: list[str], colours: list[str], x: Spec, sort: list[str], width: int | str,
              legend: str) -> Spec:
-    y = {"field": "label", "type": "nominal", "sort": sort, "axis": {"title": None, "labelLimit": 230, "grid": False}}
+    y = {"field": "label", "type": "nominal", "sort": sort, "axis": {"title": None, "labelLimit": 300, "grid": False}}
     used = [part for part in order if any(v["part"] == part for v in values)]
     scale = {"domain": used, "range": [colours[order.index(part)] for part in used]}
     colour = {"field": "part", "type": "nominal", "scale": scale,
@@ -369,7 +369,7 @@ def _stacked(values: list[Spec], *, order: list[str], colours: list[str], x: Spe
     return {"data": {"values": values}, "width": width, "height": {"step": 22}, "mark": mark, "encoding": encoding}
 
 
-def event_grades_chart(rows: Sequence[Mapping[str, Any]], *, width: int | str = 400) -> Spec:
+def event_grades_chart(rows: Sequence[Mapping[str, Any]], *, width: int | str = 350) -> Spec:
     """Persons by worst grade in each system organ class; rows `{"label", "worst": {"1": n, …, "not graded": n}}`."""
     values = [
         {"label": r["label"], "part": grade, "rank": GRADES.index(grade), "persons": r["worst"][grade]}
@@ -381,7 +381,7 @@ def event_grades_chart(rows: Sequence[Mapping[str, Any]], *, width: int | str = 
     return _spec(body, describe_event_grades(rows))
 
 
-def completeness_chart(rows: Sequence[Mapping[str, Any]], *, width: int | str = 430) -> Spec:
+def completeness_chart(rows: Sequence[Mapping[str, Any]], *, width: int | str = 540) -> Spec:
     """What became of the visits that fell due; rows `{"label", "outcomes": {"done in window": n, …}}`."""
     values = [
         {"label": r["label"], "part": part, "rank": VISIT_OUTCOMES.index(part), "persons": r["outcomes"][part]}
