@@ -2,6 +2,8 @@
 (function () {
   "use strict";
 
+  const NARROWEST_PX = 220;
+  const AXES_PX = 120;
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
 
   function colour(name) {
@@ -14,7 +16,7 @@
     const line = colour("--hairline");
     return {
       background: "transparent",
-      font: '"Inter Variable", system-ui, sans-serif',
+      font: '"Inter", system-ui, sans-serif',
       view: { stroke: null },
       axis: {
         labelColor: soft, titleColor: soft, domainColor: line, tickColor: line, gridColor: line,
@@ -25,7 +27,20 @@
       title: { color: ink, fontSize: 13, fontWeight: 600, anchor: "start" },
       text: { color: ink },
       rule: { color: soft },
+      point: { color: ink },
     };
+  }
+
+  // A specification carries the greys of the light page; those of the page it stands on come last.
+  function themed(spec) {
+    return Object.assign(spec, { config: window.vega.mergeConfig({}, spec.config || {}, theme()) });
+  }
+
+  // Stacked panels cannot follow their container by themselves, so each gets the width that is there.
+  function fitted(spec, width) {
+    (spec.vconcat || []).forEach((panel) => fitted(panel, width));
+    if (typeof spec.width === "number") spec.width = Math.max(NARROWEST_PX, width - AXES_PX);
+    return spec;
   }
 
   function draw(figure) {
@@ -37,10 +52,9 @@
       actions: false,
       renderer: "svg",
       defaultStyle: false,
-      config: theme(),
       tooltip: { disableDefaultStyle: true },
     };
-    window.vegaEmbed(canvas, JSON.parse(source.textContent), options).catch((error) => {
+    window.vegaEmbed(canvas, fitted(themed(JSON.parse(source.textContent)), canvas.clientWidth), options).catch((error) => {
       console.error("This chart could not be drawn:", error);
       canvas.textContent = "The chart could not be drawn. Its numbers are in the table below.";
       canvas.className = "chart-failed";

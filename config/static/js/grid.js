@@ -34,8 +34,8 @@
     const value = numberIn(text);
     if (Number.isNaN(value)) return { level: "hard", kind: "alarm", words: "Not a number" };
     if (!limits) return { level: "", kind: "", words: "" };
-    if (side(value, limits.hard)) return { level: "hard", kind: "alarm", words: `Not possible: ${span(limits.hard, unit)}. Check the unit` };
-    if (side(value, limits.soft)) return { level: "soft", kind: "late", words: `Unusual: expected ${span(limits.soft, unit)}. Check it` };
+    if (side(value, limits.hard)) return { level: "hard", kind: "alarm", words: `Outside what is possible (${span(limits.hard, unit)}): check value and unit` };
+    if (side(value, limits.soft)) return { level: "soft", kind: "late", words: `Unusual (expected ${span(limits.soft, unit)}): check it` };
     const where = side(value, limits.reference);
     if (where) return { level: "", kind: "due", words: where === "above" ? "Above range" : "Below range" };
     return { level: "", kind: limits.reference ? "done" : "", words: limits.reference ? "In range" : "" };

@@ -1,0 +1,53 @@
+"""What every page needs: navigation by right, the intended use, and the banners."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+
+from config.health import sweep_trouble
+from registry import clock
+from registry.access.models import Registry, User
+
+NAVIGATION = [
+    ("Today", "desk:today", "worklist.view", "/today/"),
+    ("Patients", "patients:patient_list", "patients.view", "/patients/"),
+    ("Cells", "products:lot_list", "cells.view", "/cells/"),
+    ("Safety", "safety:event_list", "events.view", "/safety/"),
+    ("Reports", "reports:report_list", "reports.view", "/reports/"),
+    ("Data", "desk:data", "", "/data/"),
+    ("Settings", "access:settings", "settings.view", "/settings/"),
+]
+DATA_ACTS = (
+    "export.pseudonymised",
+    "import.labs",
+    "import.patients",
+    "import.lots",
+    "import.sites",
+    "audit.view",
+)
+
+
+def page(request: HttpRequest) -> dict[str, Any]:
+    registry = Registry.current()
+    context: dict[str, Any] = {
+        "intended_use": settings.INTENDED_USE,
+        "version": settings.VERSION,
+        "registry_name": registry.name,
+        "registry_is_demo": registry.kind == "demo",
+        "nav": [],
+    }
+    user = getattr(request, "user", None)
+    if isinstance(user, User):
+        context["nav"] = [
+            {"label": label, "url": reverse(url), "active": request.path.startswith(prefix)}
+            for label, url, act, prefix in NAVIGATION
+            if _may_open(user, act)
+        ]
+        context["sweep_banner"] = sweep_trouble(now=clock.now())
+    return context
+
+
+def _may_open(user: User, act: str) -> bool:
+    return user.may(act) if act else any(user.may(one) for one in DATA_ACTS)

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class NeoplasiaConfig(AppConfig):
+    name = "followup.neoplasia"
+    label = "neoplasia"

@@ -1,0 +1,4 @@
+from django.urls import URLPattern
+
+app_name = "neoplasia"
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,63 @@
+"""A report asked for: made by the worker from frozen numbers, kept with its digest, downloaded as often as needed."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from registry.access.models import Site, SiteScopedQuerySet
+from registry.patients.models import Patient
+
+
+class ReportRunQuerySet(SiteScopedQuerySet["ReportRun"]):
+    view_act = "reports.view"
+
+
+class ReportRun(models.Model):
+    class Kind(models.TextChoices):
+        SAFETY = "safety", "Periodic safety report"
+        PATIENT = "patient", "Patient report"
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        RUNNING = "running", "Being made"
+        DONE = "done", "Ready"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+
+    kind = models.CharField(max_length=7, choices=Kind.choices)
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, null=True, blank=True)
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, null=True, blank=True, help_text="Empty: all sites")
+    period_from = models.DateField(null=True, blank=True)
+    period_to = models.DateField(null=True, blank=True)
+    with_identifiers = models.BooleanField(default=False)
+    state = models.CharField(max_length=9, choices=State.choices, default=State.WAITING)
+    progress = models.CharField(max_length=120, blank=True)
+    message = models.CharField(max_length=500, blank=True)
+    stored_as = models.CharField(max_length=100, blank=True)
+    numbers_stored_as = models.CharField(max_length=100, blank=True)
+    pdf_sha256 = models.CharField(max_length=64, blank=True)
+    numbers_sha256 = models.CharField(max_length=64, blank=True)
+    pages = models.PositiveIntegerField(null=True, blank=True)
+    data_cut_off = models.DateTimeField(null=True, blank=True)
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    requested_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    form_token = models.CharField(max_length=40)
+
+    objects = ReportRunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-requested_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["form_token"], name="one_report_per_form"),
+            models.CheckConstraint(
+                condition=Q(period_from=None) | Q(period_from__lte=models.F("period_to")), name="report_period_is_ordered"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.period_from or ''}–{self.period_to or ''}"

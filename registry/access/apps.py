@@ -1,0 +1,21 @@
+from typing import Any
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+def _make_cache_table(*, using: str, **_: Any) -> None:
+    from django.core.management import call_command
+
+    call_command("createcachetable", database=using, verbosity=0)
+
+
+class AccessConfig(AppConfig):
+    name = "registry.access"
+    label = "access"
+
+    def ready(self) -> None:
+        from registry.access import signals
+
+        signals.connect()
+        post_migrate.connect(_make_cache_table, sender=self, dispatch_uid="access-cache-table")

@@ -1,0 +1,111 @@
+"""Who is acting. Every write needs an answer; the database triggers ask for it and refuse without one."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass, replace
+from typing import Protocol
+
+from django.db import connection, transaction
+
+SYSTEM_ACTORS = ("system:migrate", "system:sign-in", "system:worker", "system:command")
+
+
+class Actor(Protocol):
+    """A signed-in person; `role_label` and `site_label` are written into the trail as they were at that moment."""
+
+    pk: int
+    username: str
+
+    @property
+    def role_label(self) -> str: ...
+
+    @property
+    def site_label(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Acting:
+    actor: str
+    user_id: int | None = None
+    role: str = ""
+    site: str = ""
+    reason: str = ""
+    channel: str = ""
+    request_id: str = ""
+
+
+class NobodyActing(Exception):
+    """A change was tried outside `acting_as()`."""
+
+
+_acting: ContextVar[Acting | None] = ContextVar("acting", default=None)
+
+
+def current() -> Acting | None:
+    return _acting.get()
+
+
+@contextmanager
+def acting_as(
+    actor: "Actor | str", *, reason: str = "", channel: str = "", request_id: str = ""
+) -> Iterator[Acting]:
+    """Opens a transaction and names who writes in it. `actor` is a person or one of SYSTEM_ACTORS."""
+    outer = _acting.get()
+    chosen = replace(
+        _describe(actor),
+        reason=reason or (outer.reason if outer else ""),
+        channel=channel or (outer.channel if outer else ""),
+        request_id=request_id or (outer.request_id if outer else ""),
+    )
+    with _using(chosen, outer):
+        yield chosen
+
+
+@contextmanager
+def because(reason: str) -> Iterator[None]:
+    """Adds the reason for change to what the current actor writes inside."""
+    outer = _acting.get()
+    if outer is None:
+        raise NobodyActing("A reason needs somebody acting: open acting_as() first.")
+    with _using(replace(outer, reason=reason), outer):
+        yield
+
+
+def act_for_process(actor: str) -> None:
+    """For `migrate` alone, whose schema changes cannot run inside one transaction on SQLite."""
+    _acting.set(_describe(actor))
+
+
+def sqlite_context(name: str) -> str | int | None:
+    """What the SQLite triggers call; a console without this function cannot write at all."""
+    acting = _acting.get()
+    return getattr(acting, name) if acting else None
+
+
+@contextmanager
+def _using(chosen: Acting, outer: Acting | None) -> Iterator[None]:
+    with transaction.atomic():
+        token = _acting.set(chosen)
+        _tell_postgres(chosen)
+        try:
+            yield
+        finally:
+            _acting.reset(token)
+            if outer is not None and not connection.needs_rollback:
+                _tell_postgres(outer)
+
+
+def _tell_postgres(acting: Acting) -> None:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('registry.acting', %s, true)", [json.dumps(asdict(acting))])
+
+
+def _describe(actor: "Actor | str") -> Acting:
+    if isinstance(actor, str):
+        if actor not in SYSTEM_ACTORS:
+            raise NobodyActing(f"{actor!r} is not a system actor; use one of {', '.join(SYSTEM_ACTORS)}.")
+        return Acting(actor=actor)
+    return Acting(actor=actor.username, user_id=actor.pk, role=actor.role_label, site=actor.site_label)

@@ -1,0 +1,140 @@
+"""Keyed seals over the trail, and the check that nothing in it or beneath it was altered."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from registry.audit import triggers
+from registry.audit.coverage import Table, audited_tables
+from registry.audit.models import AuditEntry, AuditSeal, SealedEntry
+
+BATCH = 2000
+FIELDS = (
+    "id", "at", "table_name", "row_id", "action", "old", "new", "actor", "user_id", "role", "site", "reason",
+    "channel", "request_id",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Problem:
+    kind: str
+    where: str
+    what: str
+
+
+def seal(*, now: datetime) -> AuditSeal | None:
+    """Closes a seal over every entry not sealed yet; returns None when there is none."""
+    with transaction.atomic():
+        previous = AuditSeal.objects.order_by("-pk").first()
+        entries = AuditEntry.objects.exclude(pk__in=SealedEntry.objects.values("entry_id")).order_by("pk")
+        digests = [(row["id"], _entry_digest(row)) for row in entries.values(*FIELDS).iterator(BATCH)]
+        if not digests:
+            return None
+        made = AuditSeal.objects.create(
+            at=now,
+            entries=len(digests),
+            last_entry=digests[-1][0],
+            digest=_chain(previous.digest if previous else "", [digest for _, digest in digests]),
+        )
+        SealedEntry.objects.bulk_create(
+            [SealedEntry(entry_id=pk, seal_id=made.pk, digest=digest) for pk, digest in digests], batch_size=BATCH
+        )
+        return made
+
+
+def head() -> str:
+    """The newest seal's digest: printed in reports, so that a later change of the past can be shown."""
+    newest = AuditSeal.objects.order_by("-pk").first()
+    return newest.digest if newest else ""
+
+
+def verify() -> list[Problem]:
+    """Everything that is wrong with the trail, the first broken row first. Empty means whole."""
+    return [*_missing_guards(), *_broken_seals(), *_rows_unlike_their_trail()]
+
+
+def _missing_guards() -> Iterator[Problem]:
+    for name in triggers.missing_or_altered(connection):
+        yield Problem("guard", name, "this database trigger is missing, switched off or altered")
+
+
+def _broken_seals() -> Iterator[Problem]:
+    previous = ""
+    for one in AuditSeal.objects.order_by("pk").iterator():
+        recorded = dict(SealedEntry.objects.filter(seal_id=one.pk).order_by("entry_id").values_list("entry_id", "digest"))
+        yield from _broken_entries(one, recorded)
+        if _chain(previous, list(recorded.values())) != one.digest or len(recorded) != one.entries:
+            yield Problem("seal", f"seal {one.pk}", "the seal does not match its entries or the seal before it")
+        previous = one.digest
+    last_sealed = SealedEntry.objects.exclude(seal_id__in=AuditSeal.objects.values("pk")).order_by("pk").first()
+    if last_sealed:
+        yield Problem("seal", f"seal {last_sealed.seal_id}", "a seal was removed")
+
+
+def _broken_entries(one: AuditSeal, recorded: dict[int, str]) -> Iterator[Problem]:
+    rows = AuditEntry.objects.filter(pk__in=SealedEntry.objects.filter(seal_id=one.pk).values("entry_id"))
+    found = {}
+    for row in rows.order_by("pk").values(*FIELDS).iterator(BATCH):
+        found[row["id"]] = row
+        if _entry_digest(row) != recorded[row["id"]]:
+            yield Problem("entry", f"entry {row['id']} ({row['table_name']} {row['row_id']})", "its content was altered")
+    for missing in sorted(recorded.keys() - found.keys()):
+        yield Problem("entry", f"entry {missing}", "it was removed from the trail")
+
+
+def _rows_unlike_their_trail() -> Iterator[Problem]:
+    for table in audited_tables():
+        with connection.cursor() as cursor:
+            cursor.execute(_unlike_query(table), [table.name])
+            for row_id, in_table, in_trail in cursor.fetchall():
+                if what := _difference(in_table, in_trail):
+                    yield Problem("row", f"{table.name} {row_id}", what)
+
+
+def _unlike_query(table: Table) -> str:
+    """Rows whose content now is not what the trail last recorded, in either direction."""
+    now = triggers.row_as_json(connection.vendor, table, "t")
+    pk = f'CAST(t."{table.pk}" AS text)'
+    last = (
+        "SELECT row_id, new FROM audit_entry WHERE id IN "
+        "(SELECT max(id) FROM audit_entry WHERE table_name = %s AND action IN ('insert', 'update', 'delete') "
+        "GROUP BY row_id)"
+    )
+    return (
+        f"WITH last AS ({last}), now AS (SELECT {pk} AS row_id, {now} AS content FROM \"{table.name}\" t) "
+        "SELECT now.row_id, now.content, last.new FROM now LEFT JOIN last ON last.row_id = now.row_id "
+        "WHERE last.new IS NULL OR last.new <> now.content "
+        "UNION ALL SELECT last.row_id, NULL, last.new FROM last LEFT JOIN now ON now.row_id = last.row_id "
+        "WHERE now.row_id IS NULL AND last.new <> '' ORDER BY 1"
+    )
+
+
+def _difference(in_table: str | None, in_trail: str | None) -> str:
+    """Columns a migration added or dropped since are no difference."""
+    if in_table is None:
+        return "the row is gone, but the trail knows no deletion"
+    if not in_trail:
+        return "the row exists, but the trail knows no such row"
+    now, then = json.loads(in_table), json.loads(in_trail)
+    columns = sorted(name for name in now.keys() & then.keys() if now[name] != then[name])
+    return f"changed behind the trail's back: {', '.join(columns)}" if columns else ""
+
+
+def _entry_digest(row: dict[str, Any]) -> str:
+    values = [row[name].isoformat() if name == "at" else row[name] for name in FIELDS]
+    return _keyed(json.dumps(values, ensure_ascii=False))
+
+
+def _chain(previous: str, digests: list[str]) -> str:
+    return _keyed(previous + "".join(digests))
+
+
+def _keyed(text: str) -> str:
+    return hmac.new(settings.AUDIT_KEY.encode(), text.encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,194 @@
+"""The SQL that writes the trail, generated from the models for SQLite and PostgreSQL.
+
+Installed after every migrate, because a table rebuilt by a migration loses its triggers.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from registry.audit.coverage import APPEND_ONLY, Table, audited_tables
+
+ENTRY_COLUMNS = "at, table_name, row_id, action, old, new, actor, user_id, role, site, reason, channel, request_id"
+CONTEXT = ("actor", "user_id", "role", "site", "reason", "channel", "request_id")
+NOBODY = "audit: nobody is acting, so nothing may be written (acting_as)"
+ONLY_APPEND = "audit: the trail can only grow"
+NO_TRUNCATE = "audit: a table with a trail cannot be truncated"
+FIXED_KEY = "audit: a primary key cannot be changed"
+
+
+def install(connection: Any) -> None:
+    with connection.cursor() as cursor:
+        drop(connection)
+        for statement in statements(connection.vendor):
+            cursor.execute(statement)
+
+
+def drop(connection: Any) -> None:
+    with connection.cursor() as cursor:
+        for name, table in installed(connection):
+            cursor.execute(
+                f'DROP TRIGGER "{name}"' if connection.vendor == "sqlite" else f'DROP TRIGGER "{name}" ON "{table}"'
+            )
+
+
+def installed(connection: Any) -> list[tuple[str, str]]:
+    if connection.vendor == "sqlite":
+        query = "SELECT name, tbl_name FROM sqlite_master WHERE type='trigger' AND name LIKE 'audit!_%' ESCAPE '!'"
+    else:
+        query = (
+            "SELECT t.tgname, c.relname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
+            "JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema() "
+            "WHERE NOT t.tgisinternal AND t.tgname LIKE 'audit!_%' ESCAPE '!'"
+        )
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return sorted((row[0], row[1]) for row in cursor.fetchall())
+
+
+def missing_or_altered(connection: Any) -> list[str]:
+    """Names of triggers that should guard the trail but do not, or no longer as generated."""
+    expected = set(_expected_names(connection.vendor))
+    missing = sorted(expected - {name for name, _ in installed(connection)})
+    if connection.vendor == "sqlite":
+        return missing + _altered_on_sqlite(connection)
+    return missing + _disabled_on_postgresql(connection)
+
+
+def statements(vendor: str) -> Iterable[str]:
+    for table in audited_tables():
+        yield from (_sqlite_table(table) if vendor == "sqlite" else _postgresql_table(table))
+    for name in APPEND_ONLY:
+        yield from (_sqlite_append_only(name) if vendor == "sqlite" else _postgresql_append_only(name))
+
+
+def row_as_json(vendor: str, table: Table, row: str) -> str:
+    """The SQL expression for a row's content as the trail keeps it; hidden columns only say that they are."""
+    if vendor == "sqlite":
+        pairs = (f"'{c}', " + ("'(hidden)'" if c in table.hidden else f'{row}."{c}"') for c in table.columns)
+        return f"json_object({', '.join(pairs)})"
+    hidden = "".join(f" || '{{\"{c}\": \"(hidden)\"}}'::jsonb" for c in sorted(table.hidden))
+    return f"(to_jsonb({row}){hidden})::text"
+
+
+# SQLite ------------------------------------------------------------------------------------------------------
+
+
+def _sqlite_table(table: Table) -> Iterable[str]:
+    context = ", ".join(
+        f"audit_context('{name}')" if name == "user_id" else f"COALESCE(audit_context('{name}'), '')"
+        for name in CONTEXT
+    )
+    for event in ("insert", "update", "delete"):
+        row = "OLD" if event == "delete" else "NEW"
+        old = row_as_json("sqlite", table, "OLD") if event != "insert" else "''"
+        new = row_as_json("sqlite", table, "NEW") if event != "delete" else "''"
+        changed = " OR ".join(f'OLD."{c}" IS NOT NEW."{c}"' for c in table.columns)
+        when = f"WHEN {changed} " if event == "update" else ""
+        guard = ""
+        if event == "update":
+            guard = f"SELECT RAISE(ABORT, '{FIXED_KEY}') WHERE OLD.\"{table.pk}\" IS NOT NEW.\"{table.pk}\"; "
+        yield (
+            f'CREATE TRIGGER "audit_{event}_{table.name}" AFTER {event.upper()} ON "{table.name}" {when}BEGIN '
+            f"SELECT RAISE(ABORT, '{NOBODY}') WHERE audit_context('actor') IS NULL; {guard}"
+            f"INSERT INTO audit_entry ({ENTRY_COLUMNS}) VALUES (strftime('%Y-%m-%d %H:%M:%f', 'now'), "
+            f"'{table.name}', {row}.\"{table.pk}\", '{event}', {old}, {new}, {context}); END"
+        )
+
+
+def _sqlite_append_only(name: str) -> Iterable[str]:
+    for event in ("update", "delete"):
+        yield (
+            f'CREATE TRIGGER "audit_{event}_{name}" BEFORE {event.upper()} ON "{name}" BEGIN '
+            f"SELECT RAISE(ABORT, '{ONLY_APPEND}'); END"
+        )
+
+
+def _altered_on_sqlite(connection: Any) -> list[str]:
+    wanted = {statement.split('"')[1]: statement for statement in statements("sqlite")}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type='trigger'")
+        found = dict(cursor.fetchall())
+    return sorted(name for name, sql in wanted.items() if name in found and found[name] != sql)
+
+
+# PostgreSQL --------------------------------------------------------------------------------------------------
+
+
+def _postgresql_table(table: Table) -> Iterable[str]:
+    for event in ("insert", "update", "delete"):
+        yield _postgresql_function(table, event)
+        referencing = {
+            "insert": "REFERENCING NEW TABLE AS new_rows",
+            "update": "REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows",
+            "delete": "REFERENCING OLD TABLE AS old_rows",
+        }[event]
+        yield (
+            f'CREATE TRIGGER "audit_{event}_{table.name}" AFTER {event.upper()} ON "{table.name}" {referencing} '
+            f'FOR EACH STATEMENT EXECUTE FUNCTION "audit_{event}_{table.name}"()'
+        )
+    yield _postgresql_refusal("audit_no_truncate", NO_TRUNCATE)
+    yield (
+        f'CREATE TRIGGER "audit_truncate_{table.name}" BEFORE TRUNCATE ON "{table.name}" '
+        'FOR EACH STATEMENT EXECUTE FUNCTION "audit_no_truncate"()'
+    )
+
+
+def _postgresql_function(table: Table, event: str) -> str:
+    pk = f'"{table.pk}"'
+    source, guard = "new_rows", ""
+    row = "o" if event == "delete" else "n"
+    rows = {
+        "insert": "new_rows n",
+        "update": f"new_rows n JOIN old_rows o ON o.{pk} = n.{pk} WHERE n.* IS DISTINCT FROM o.*",
+        "delete": "old_rows o",
+    }[event]
+    if event == "delete":
+        source = "old_rows"
+    if event == "update":
+        guard = (
+            f"IF (SELECT count(*) FROM old_rows) <> (SELECT count(*) FROM old_rows o JOIN new_rows n USING ({pk})) "
+            f"THEN RAISE EXCEPTION '{FIXED_KEY}'; END IF; "
+        )
+    old = row_as_json("postgresql", table, "o") if event != "insert" else "''"
+    new = row_as_json("postgresql", table, "n") if event != "delete" else "''"
+    context = ", ".join(
+        "(ctx->>'user_id')::bigint" if name == "user_id" else f"COALESCE(ctx->>'{name}', '')" for name in CONTEXT
+    )
+    return (
+        f'CREATE OR REPLACE FUNCTION "audit_{event}_{table.name}"() RETURNS trigger LANGUAGE plpgsql AS $$ '
+        f"DECLARE ctx jsonb; BEGIN "
+        f"IF NOT EXISTS (SELECT 1 FROM {source}) THEN RETURN NULL; END IF; "
+        f"ctx := NULLIF(current_setting('registry.acting', true), '')::jsonb; "
+        f"IF ctx->>'actor' IS NULL THEN RAISE EXCEPTION '{NOBODY}'; END IF; {guard}"
+        f"INSERT INTO audit_entry ({ENTRY_COLUMNS}) SELECT clock_timestamp(), '{table.name}', {row}.{pk}::text, "
+        f"'{event}', {old}, {new}, {context} FROM {rows}; RETURN NULL; END $$"
+    )
+
+
+def _postgresql_append_only(name: str) -> Iterable[str]:
+    yield _postgresql_refusal("audit_only_append", ONLY_APPEND)
+    for event in ("update", "delete", "truncate"):
+        level = "STATEMENT" if event == "truncate" else "ROW"
+        yield (
+            f'CREATE TRIGGER "audit_{event}_{name}" BEFORE {event.upper()} ON "{name}" '
+            f'FOR EACH {level} EXECUTE FUNCTION "audit_only_append"()'
+        )
+
+
+def _postgresql_refusal(function: str, message: str) -> str:
+    return (
+        f'CREATE OR REPLACE FUNCTION "{function}"() RETURNS trigger LANGUAGE plpgsql AS '
+        f"$$ BEGIN RAISE EXCEPTION '{message}'; END $$"
+    )
+
+
+def _disabled_on_postgresql(connection: Any) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tgname FROM pg_trigger WHERE tgname LIKE 'audit!_%' ESCAPE '!' AND tgenabled = 'D'")
+        return sorted(row[0] for row in cursor.fetchall())
+
+
+def _expected_names(vendor: str) -> Iterable[str]:
+    for statement in statements(vendor):
+        if statement.startswith("CREATE TRIGGER"):
+            yield statement.split('"')[1]

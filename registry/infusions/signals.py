@@ -1,0 +1,5 @@
+"""News that travels upward, like `registry.patients.signals`."""
+
+from django.dispatch import Signal
+
+infusions_recorded = Signal()  # patients: list of ids; now
