@@ -67,7 +67,8 @@ def latest_step(
     on: date,
     already_raised: Collection[str] = (),
 ) -> DueStep | None:
-    """The one step to raise now: the most advanced reached, unless it or a more advanced one was raised before.
+    """The one step to raise now: the most advanced reached, unless it or a more advanced one was raised
+    before.
 
     So an interruption of any length costs one notice a visit, and a clock set back raises nothing again.
     """
@@ -80,7 +81,9 @@ def latest_step(
 
 @dataclass(frozen=True)
 class Reach:
-    """Who may be told about a visit and how it may still be done. `reason` says what stopped or narrowed it, empty when nothing did."""
+    """Who may be told about a visit and how it may still be done. `reason` says what stopped or narrowed
+    it, empty when nothing did.
+    """
 
     tell_person: bool
     tell_staff: bool
@@ -100,11 +103,12 @@ def may_remind(
 ) -> Reach:
     """Whom reminders of a visit may still reach.
 
-    `state`: what a person decided about the visit (done, missed, not_required stop everything). `status`: of the patient.
-    `death`: "", "reported" (pauses messages to the person, closes nothing) or "confirmed" (stops everything).
-    Withdrawal: no cells changes nothing; no visits leaves telephone, letter and records; no contact leaves records where linkage was
-    consented to; no new data and erasure stop everything. A withdrawal whose scope is unknown stops messages to the person only.
-    The lost keep their staff work: somebody still looks for them.
+    `state`: what a person decided about the visit (done, missed, not_required stop everything). `status`:
+    of the patient. `death`: "", "reported" (pauses messages to the person, closes nothing) or "confirmed"
+    (stops everything). Withdrawal: no cells changes nothing; no visits leaves telephone, letter and
+    records; no contact leaves records where linkage was consented to; no new data and erasure stop
+    everything. A withdrawal whose scope is unknown stops messages to the person only. The lost keep their
+    staff work: somebody still looks for them.
     """
     if state in CLOSED_STATES:
         return Reach(False, False, (), f"the visit is {state.replace('_', ' ')}")

@@ -75,7 +75,9 @@ def read_plan(path: Path) -> Plan:
 
 
 def parse_plan(text: str) -> Plan:
-    """The plan written in this TOML text; raises PlanError naming the timepoint and the field that is wrong."""
+    """The plan written in this TOML text; raises PlanError naming the timepoint and the field that is
+    wrong.
+    """
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -102,16 +104,30 @@ def parse_plan(text: str) -> Plan:
 
 
 def plan_digest(plan: Plan) -> str:
-    """SHA-256 (hex) of what the plan says. Comments and layout do not change it; any date, window, step or wording does."""
+    """SHA-256 (hex) of what the plan says. Comments and layout do not change it; any date, window, step or
+    wording does.
+    """
     content = json.dumps(asdict(plan), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def _timepoint(row: dict[str, Any], known_assessments: frozenset[str], default_steps: tuple[ReminderStep, ...]) -> Timepoint:
+def _timepoint(
+    row: dict[str, Any], known_assessments: frozenset[str], default_steps: tuple[ReminderStep, ...]
+) -> Timepoint:
     where = f"timepoint {row.get('code', '(without a code)')}"
     _only_keys(
         row,
-        {"code", "label", "anchor", "offset", "window", "contact_mode", "assessments", "neoplasia_check", "reminders"},
+        {
+            "code",
+            "label",
+            "anchor",
+            "offset",
+            "window",
+            "contact_mode",
+            "assessments",
+            "neoplasia_check",
+            "reminders",
+        },
         where,
     )
     offset = _field(row, "offset", dict, where)
@@ -119,7 +135,11 @@ def _timepoint(row: dict[str, Any], known_assessments: frozenset[str], default_s
     window = _field(row, "window", dict, where)
     _only_keys(window, {"before", "after"}, f"{where}: window")
     assessments = _assessment_codes(row, known_assessments, where)
-    steps = _steps(_field(row, "reminders", list, where), f"{where}: reminders") if "reminders" in row else default_steps
+    steps = (
+        _steps(_field(row, "reminders", list, where), f"{where}: reminders")
+        if "reminders" in row
+        else default_steps
+    )
     return Timepoint(
         code=_text(row, "code", where),
         label=_text(row, "label", where),
@@ -139,7 +159,9 @@ def _assessment(row: dict[str, Any]) -> Assessment:
     where = f"assessment {row.get('code', '(without a code)')}"
     _only_keys(row, {"code", "label", "remote"}, where)
     return Assessment(
-        code=_text(row, "code", where), label=_text(row, "label", where), remote=bool(_field(row, "remote", bool, where))
+        code=_text(row, "code", where),
+        label=_text(row, "label", where),
+        remote=bool(_field(row, "remote", bool, where)),
     )
 
 
@@ -149,13 +171,17 @@ def _assessment_codes(row: dict[str, Any], known: frozenset[str], where: str) ->
         raise PlanError(f"{where}: assessments is empty; a visit with nothing to do cannot be done")
     for code in codes:
         if code not in known:
-            raise PlanError(f"{where}: assessments names {code!r}, which is not an [[assessment]] of this plan")
+            raise PlanError(
+                f"{where}: assessments names {code!r}, which is not an [[assessment]] of this plan"
+            )
     _no_repeats(codes, f"{where}: assessments:")
     return tuple(codes)
 
 
 def _neoplasia_check(row: dict[str, Any], assessments: tuple[str, ...], where: str) -> bool:
-    """The flag and the list of assessments must agree: a check that is counted but never asked is the failure we exist to prevent."""
+    """The flag and the list of assessments must agree: a check that is counted but never asked is the
+    failure we exist to prevent.
+    """
     flag = bool(_field(row, "neoplasia_check", bool, where))
     if flag != ("neoplasia_check" in assessments):
         raise PlanError(f"{where}: neoplasia_check is {str(flag).lower()} but assessments says otherwise")
@@ -183,7 +209,7 @@ def _step(row: Any, where: str) -> ReminderStep:
 
 
 def _tables(document: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    rows = _field(document, name, list, "plan file")
+    rows: list[dict[str, Any]] = _field(document, name, list, "plan file")
     if not rows or not all(isinstance(row, dict) for row in rows):
         raise PlanError(f"plan file: at least one [[{name}]] is needed")
     return rows

@@ -20,9 +20,9 @@ MAX_DAYS_BETWEEN_COINCIDING_TARGETS = 14
 def add_offset(anchor: date, value: int, unit: str) -> date:
     """The day `value` days, weeks, months or years after (negative: before) the anchor.
 
-    Months and years are counted from the anchor itself and clamped to the end of the month (31 Jan + 1 month = 28 or 29 Feb;
-    31 Jan + 2 months = 31 Mar), so never add an offset to the result of another. ValueError for an unknown unit, OverflowError or
-    ValueError outside the years 1–9999.
+    Months and years are counted from the anchor itself and clamped to the end of the month (31 Jan + 1
+    month = 28 or 29 Feb; 31 Jan + 2 months = 31 Mar), so never add an offset to the result of another.
+    ValueError for an unknown unit, OverflowError or ValueError outside the years 1–9999.
     """
     if unit == "day":
         return anchor + timedelta(days=value)
@@ -63,8 +63,8 @@ def is_out_of_window(opens: date, closes: date, on: date) -> bool:
 def visit_status(state: str, window_opens: date, window_closes: date, on: date) -> str:
     """planned | open | late | missed | done | not_required.
 
-    `state` is what a person decided about the visit (done, missed, not_required) or anything else while nobody has. A late visit
-    stays late for ever: only a person makes it missed.
+    `state` is what a person decided about the visit (done, missed, not_required) or anything else while
+    nobody has. A late visit stays late for ever: only a person makes it missed.
     """
     if state in CLOSED_STATES:
         return state
@@ -75,7 +75,9 @@ def visit_status(state: str, window_opens: date, window_closes: date, on: date) 
 
 @dataclass(frozen=True)
 class PlannedVisit:
-    """One visit the plan asks for. `sequence` counts the infusions in order of date; `anchor_id` is the infusion, None for enrolment."""
+    """One visit the plan asks for. `sequence` counts the infusions in order of date; `anchor_id` is the
+    infusion, None for enrolment.
+    """
 
     code: str
     sequence: int
@@ -90,16 +92,21 @@ class PlannedVisit:
     def key(self) -> tuple[str, InfusionId | None]:
         """What makes it the same visit when its anchor moves.
 
-        A visit after each infusion belongs to that infusion, whatever its date or place in the order; every other visit exists once
-        for the enrolment, whichever infusion happens to be first or last. Correcting a date there and back restores the same keys.
+        A visit after each infusion belongs to that infusion, whatever its date or place in the order; every
+        other visit exists once for the enrolment, whichever infusion happens to be first or last.
+        Correcting a date there and back restores the same keys.
         """
         return self.code, self.anchor_id if self.anchor == "each_infusion" else None
 
 
-def planned_visits(plan: Plan, enrolled_on: date, infusions: Iterable[tuple[InfusionId, date]]) -> list[PlannedVisit]:
-    """Every visit the plan asks of a patient with these infusions (id, site-local date), in order of target date.
+def planned_visits(
+    plan: Plan, enrolled_on: date, infusions: Iterable[tuple[InfusionId, date]]
+) -> list[PlannedVisit]:
+    """Every visit the plan asks of a patient with these infusions (id, site-local date), in order of target
+    date.
 
-    The same whatever the order in which the infusions are given. Without an infusion only the visits anchored on enrolment.
+    The same whatever the order in which the infusions are given. Without an infusion only the visits
+    anchored on enrolment.
     """
     ordered = sorted(infusions, key=_infusion_order)
     visits = [
@@ -122,14 +129,18 @@ def _anchors(
     if anchor == "enrolment":
         return [(1, None, enrolled_on)]
     if anchor == "each_infusion":
-        return [(sequence, infusion_id, day) for sequence, (infusion_id, day) in enumerate(infusions, start=1)]
+        return [
+            (sequence, infusion_id, day) for sequence, (infusion_id, day) in enumerate(infusions, start=1)
+        ]
     if not infusions:
         return []
     infusion_id, day = infusions[0] if anchor == "first_infusion" else infusions[-1]
     return [(1, infusion_id, day)]
 
 
-def _planned_visit(timepoint: Timepoint, sequence: int, anchor_id: InfusionId | None, anchor_date: date) -> PlannedVisit:
+def _planned_visit(
+    timepoint: Timepoint, sequence: int, anchor_id: InfusionId | None, anchor_date: date
+) -> PlannedVisit:
     window = window_for(timepoint, anchor_date)
     return PlannedVisit(
         code=timepoint.code,
@@ -145,7 +156,9 @@ def _planned_visit(timepoint: Timepoint, sequence: int, anchor_id: InfusionId | 
 
 @dataclass(frozen=True)
 class VisitOption:
-    """A planned visit offered to a contact that arrived without a visit code. `ref` is whatever the caller finds it again by."""
+    """A planned visit offered to a contact that arrived without a visit code. `ref` is whatever the caller
+    finds it again by.
+    """
 
     ref: object
     code: str
@@ -159,8 +172,9 @@ class VisitOption:
 def choose_visit(candidates: Iterable[VisitOption], on: date) -> VisitOption | None:
     """The planned visit that a contact on this day fills; None: it is unscheduled.
 
-    The first visit not yet done whose window contains the day, nearest target first (of two as near: the earlier). The day of an
-    infusion belongs to its infusion visit. A contact outside every window never fills a planned visit.
+    The first visit not yet done whose window contains the day, nearest target first (of two as near: the
+    earlier). The day of an infusion belongs to its infusion visit. A contact outside every window never
+    fills a planned visit.
     """
     fitting = [visit for visit in candidates if not visit.is_done and visit.opens <= on <= visit.closes]
     return min(
@@ -179,7 +193,8 @@ def choose_visit(candidates: Iterable[VisitOption], on: date) -> VisitOption | N
 def nearest_open_day(
     target: date, opens: date, closes: date, closed_weekdays: Collection[int], holidays: Collection[date]
 ) -> date | None:
-    """The day inside the window nearest to the target on which the site works (of two as near: the earlier); None if there is none.
+    """The day inside the window nearest to the target on which the site works (of two as near: the
+    earlier); None if there is none.
 
     Weekdays as in `date.weekday()`: Monday 0 … Sunday 6.
     """
@@ -206,12 +221,16 @@ class Booking:
 def coinciding(
     visits: Iterable[PlannedVisit], max_days_apart: int = MAX_DAYS_BETWEEN_COINCIDING_TARGETS
 ) -> list[Booking]:
-    """The visits grouped into bookings: every visit is in exactly one, whatever the order they are given in.
+    """The visits grouped into bookings: every visit is in exactly one, whatever the order they are given
+    in.
 
-    Visits share a booking where one day lies in all their windows and their targets are at most `max_days_apart` days apart.
+    Visits share a booking where one day lies in all their windows and their targets are at most
+    `max_days_apart` days apart.
     """
     bookings: list[Booking] = []
-    for visit in sorted(visits, key=lambda each: (each.target, each.opens, each.closes, each.code, each.sequence)):
+    for visit in sorted(
+        visits, key=lambda each: (each.target, each.opens, each.closes, each.code, each.sequence)
+    ):
         for place, booking in enumerate(bookings):
             if _fits(visit, booking, max_days_apart):
                 bookings[place] = _joined(booking, visit)
@@ -236,10 +255,12 @@ def _joined(booking: Booking, visit: PlannedVisit) -> Booking:
 
 
 def day_bounds_utc(day: date, zone: str) -> tuple[datetime, datetime]:
-    """The moments (UTC) at which this calendar day begins and ends in the zone; the end is the beginning of the next day.
+    """The moments (UTC) at which this calendar day begins and ends in the zone; the end is the beginning of
+    the next day.
 
-    A day is 23, 24 or 25 hours long where clocks change, and empty where the calendar skipped it (30 Dec 2011 in Apia). Where midnight
-    does not exist the day begins at the change; where it comes twice, at the first.
+    A day is 23, 24 or 25 hours long where clocks change, and empty where the calendar skipped it (30 Dec
+    2011 in Apia). Where midnight does not exist the day begins at the change; where it comes twice, at the
+    first.
     """
     return _midnight_utc(day, zone), _midnight_utc(day + timedelta(days=1), zone)
 

@@ -1,6 +1,7 @@
 """How much was given, and what stands against giving it. No database, no clock.
 
-Ordering may be refused; what happened is never refused but recorded with its deviations. Both come from one list of findings.
+Ordering may be refused; what happened is never refused but recorded with its deviations. Both come from one
+list of findings.
 """
 
 import tomllib
@@ -46,7 +47,7 @@ def default_limits() -> DoseLimits:
     )
 
 
-# ── Arithmetic ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Arithmetic ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _above_zero(**quantities: Decimal | int) -> None:
@@ -56,7 +57,9 @@ def _above_zero(**quantities: Decimal | int) -> None:
 
 
 def viable_cells(cells_total: int, viability_percent: Decimal) -> int:
-    """Viable cells in a dose = nominal cells × viability, to the nearest cell. ValueError unless cells > 0 and 0 ≤ viability ≤ 100 %."""
+    """Viable cells in a dose = nominal cells × viability, to the nearest cell. ValueError unless cells > 0
+    and 0 ≤ viability ≤ 100 %.
+    """
     _above_zero(cells_total=cells_total)
     if not 0 <= viability_percent <= 100:
         raise ValueError(f"viability_percent is {viability_percent}, expected 0 to 100")
@@ -64,19 +67,25 @@ def viable_cells(cells_total: int, viability_percent: Decimal) -> int:
 
 
 def cells_per_kg(cells: int, weight_kg: Decimal) -> Decimal:
-    """Cells per kg of the weight on the day, to 0.01 cells/kg. Give viable cells for the dose that was given. ValueError unless weight > 0."""
+    """Cells per kg of the weight on the day, to 0.01 cells/kg. Give viable cells for the dose that was
+    given. ValueError unless weight > 0.
+    """
     _above_zero(weight_kg=weight_kg)
     return (Decimal(cells) / weight_kg).quantize(CELLS_PER_KG_STEP)
 
 
 def dose_volume_ml(target_cells_per_kg: Decimal, weight_kg: Decimal, cells_per_ml: Decimal) -> Decimal:
-    """Volume (mL) that holds the target dose (cells/kg) at this concentration (cells/mL). ValueError unless all are above 0."""
+    """Volume (mL) that holds the target dose (cells/kg) at this concentration (cells/mL). ValueError unless
+    all are above 0.
+    """
     _above_zero(target_cells_per_kg=target_cells_per_kg, weight_kg=weight_kg, cells_per_ml=cells_per_ml)
     return target_cells_per_kg * weight_kg / cells_per_ml
 
 
 def endotoxin_limit_eu_per_dose(weight_kg: Decimal, infusion_hours: Decimal) -> Decimal:
-    """The most endotoxin (EU) in one intravenous dose: 5 EU/kg/h × weight × duration (USP <85>). ValueError unless both are above 0."""
+    """The most endotoxin (EU) in one intravenous dose: 5 EU/kg/h × weight × duration (USP <85>). ValueError
+    unless both are above 0.
+    """
     _above_zero(weight_kg=weight_kg, infusion_hours=infusion_hours)
     return default_limits().endotoxin_eu_per_kg_per_hour * weight_kg * infusion_hours
 
@@ -88,7 +97,9 @@ def endotoxin_limit_eu_per_ml(weight_kg: Decimal, infusion_hours: Decimal, volum
 
 
 def dmso_g(volume_ml: Decimal, dmso_percent_v_v: Decimal) -> Decimal:
-    """Dimethyl sulfoxide (g) in this volume (mL) at this strength (% v/v), density 1.10 g/mL. ValueError outside 0–100 % or 0 mL."""
+    """Dimethyl sulfoxide (g) in this volume (mL) at this strength (% v/v), density 1.10 g/mL. ValueError
+    outside 0–100 % or 0 mL.
+    """
     _above_zero(volume_ml=volume_ml)
     if not 0 <= dmso_percent_v_v <= 100:
         raise ValueError(f"dmso_percent_v_v is {dmso_percent_v_v}, expected 0 to 100")
@@ -102,17 +113,21 @@ def dmso_limit_g_per_day(weight_kg: Decimal) -> Decimal:
 
 
 def difference_from_prescription_percent(given_cells: int, ordered_cells: int) -> Decimal:
-    """How far the given dose lies from the ordered one, in % of the ordered (negative: less was given). ValueError unless ordered > 0."""
+    """How far the given dose lies from the ordered one, in % of the ordered (negative: less was given).
+    ValueError unless ordered > 0.
+    """
     _above_zero(ordered_cells=ordered_cells)
     return Decimal(given_cells - ordered_cells) * 100 / ordered_cells
 
 
-# ── What stands against it ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── What stands against it ──────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True)
 class LotFacts:
-    """One lot used. `cells_left` is what it held before this infusion (None: not known); `donor_patient_id` matters when autologous."""
+    """One lot used. `cells_left` is what it held before this infusion (None: not known); `donor_patient_id`
+    matters when autologous.
+    """
 
     code: str
     state: str
@@ -126,7 +141,9 @@ class LotFacts:
 
 @dataclass(frozen=True)
 class InfusionFacts:
-    """An infusion ordered for, or given on, this site-local day. `viable_cells` is the whole dose over all lots."""
+    """An infusion ordered for, or given on, this site-local day. `viable_cells` is the whole dose over all
+    lots.
+    """
 
     on: date
     patient_id: str
@@ -157,7 +174,12 @@ def ordering_refusals(facts: InfusionFacts, limits: DoseLimits | None = None) ->
     limits = limits or default_limits()
     found = [*_consent(facts), *_holds(facts), *_hard_dose(facts, limits)]
     for lot in facts.lots:
-        found += [*_not_usable_now(lot), *_expired(lot, facts.on), *_used_up(lot), *_wrong_recipient(lot, facts.patient_id)]
+        found += [
+            *_not_usable_now(lot),
+            *_expired(lot, facts.on),
+            *_used_up(lot),
+            *_wrong_recipient(lot, facts.patient_id),
+        ]
     return [Refusal(code, message) for code, message in found]
 
 
@@ -204,7 +226,9 @@ def _not_usable_now(lot: LotFacts) -> Found:
 
 
 def _not_released_then(lot: LotFacts, on: date) -> Found:
-    """A lot recalled later was released on the day: the recall is looked back on elsewhere, it is no deviation of that day."""
+    """A lot recalled later was released on the day: the recall is looked back on elsewhere, it is no
+    deviation of that day.
+    """
     if lot.state not in USABLE_LOT_STATES and not (lot.state == "recalled" and lot.released_on):
         yield "lot_not_released", f"Lot {lot.code} was not released ({lot.state})"
     elif lot.released_on is not None and on < lot.released_on:
@@ -227,7 +251,10 @@ def _wrong_recipient(lot: LotFacts, patient_id: str) -> Found:
     if lot.donor_relation != "autologous" or lot.donor_patient_id == patient_id:
         return
     if lot.donor_patient_id is None:
-        yield "autologous_donor_unknown", f"Lot {lot.code} is autologous and its donor is not linked to a patient"
+        yield (
+            "autologous_donor_unknown",
+            f"Lot {lot.code} is autologous and its donor is not linked to a patient",
+        )
     else:
         yield "wrong_autologous_recipient", f"Lot {lot.code} is autologous and belongs to another patient"
 
@@ -235,7 +262,10 @@ def _wrong_recipient(lot: LotFacts, patient_id: str) -> Found:
 def _hard_dose(facts: InfusionFacts, limits: DoseLimits) -> Found:
     dose = cells_per_kg(facts.viable_cells, facts.weight_kg)
     if dose > limits.hard_high_cells_per_kg:
-        yield "dose_over_hard_limit", f"{_dose(dose)} is above the limit of {_dose(limits.hard_high_cells_per_kg)}"
+        yield (
+            "dose_over_hard_limit",
+            f"{_dose(dose)} is above the limit of {_dose(limits.hard_high_cells_per_kg)}",
+        )
 
 
 def _soft_dose(facts: InfusionFacts, limits: DoseLimits) -> Found:
@@ -243,7 +273,10 @@ def _soft_dose(facts: InfusionFacts, limits: DoseLimits) -> Found:
     if dose < limits.soft_low_cells_per_kg:
         yield "dose_unusually_low", f"{_dose(dose)} is below the usual {_dose(limits.soft_low_cells_per_kg)}"
     if limits.soft_high_cells_per_kg < dose <= limits.hard_high_cells_per_kg:
-        yield "dose_unusually_high", f"{_dose(dose)} is above the usual {_dose(limits.soft_high_cells_per_kg)}"
+        yield (
+            "dose_unusually_high",
+            f"{_dose(dose)} is above the usual {_dose(limits.soft_high_cells_per_kg)}",
+        )
 
 
 def _off_prescription(facts: InfusionFacts, limits: DoseLimits) -> Found:
@@ -251,7 +284,10 @@ def _off_prescription(facts: InfusionFacts, limits: DoseLimits) -> Found:
         return
     difference = difference_from_prescription_percent(facts.viable_cells, facts.prescribed_viable_cells)
     if abs(difference) > limits.tolerated_difference_percent:
-        yield "dose_differs_from_prescription", f"The dose given differs from the order by {difference:+.1f} %"
+        yield (
+            "dose_differs_from_prescription",
+            f"The dose given differs from the order by {difference:+.1f} %",
+        )
 
 
 def _day(day: date) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date, timedelta
 
-# ── Check characters ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Check characters ────────────────────────────────────────────────────────────────────────────────────
 
 CHECK_ALPHABET = string.digits + string.ascii_uppercase + "*"
 
@@ -17,9 +17,9 @@ _PATIENT_ID = re.compile(r"[0-9A-Z]+-[0-9]{4,}-[0-9A-Z]")
 def mod_37_2(text: str) -> str:
     """The ISO/IEC 7064 MOD 37-2 check character of digits, capital letters and `*`.
 
-    A pure system: it catches every single wrong character and every swap of neighbours, the check character included. (The hybrid
-    MOD 37,36 of the same standard lets some swaps of neighbours through, RIV00701 and RIV00710 among them.) The answer may be `*`.
-    ValueError for any other character.
+    A pure system: it catches every single wrong character and every swap of neighbours, the check character
+    included. (The hybrid MOD 37,36 of the same standard lets some swaps of neighbours through, RIV00701 and
+    RIV00710 among them.) The answer may be `*`. ValueError for any other character.
     """
     remainder = 0
     for character in text:
@@ -28,14 +28,16 @@ def mod_37_2(text: str) -> str:
 
 
 class UnusableSerial(ValueError):
-    """This serial's check character would be `*`, which people misread and file names refuse: the next serial is used instead."""
+    """This serial's check character would be `*`, which people misread and file names refuse: the next
+    serial is used instead.
+    """
 
 
 def make_patient_id(site_code: str, serial: int) -> str:
     """The pseudonymous id `RIV-0042-J`: site, serial, check character over both and the dash between them.
 
-    UnusableSerial for one serial in 37: allocate with `next_patient_id`. ValueError for a serial below 1 or a site code without any
-    letter or digit.
+    UnusableSerial for one serial in 37: allocate with `next_patient_id`. ValueError for a serial below 1 or
+    a site code without any letter or digit.
     """
     site = "".join(character for character in site_code.upper() if character in CHECK_ALPHABET[:36])
     if not site or serial < 1:
@@ -57,28 +59,35 @@ def next_patient_id(site_code: str, after_serial: int) -> tuple[int, str]:
 
 
 def patient_id_is_wellformed(text: str) -> bool:
-    """Whether this is an id of ours, typed without a slip. Ids brought along from an earlier register are kept, and are not ours."""
+    """Whether this is an id of ours, typed without a slip. Ids brought along from an earlier register are
+    kept, and are not ours.
+    """
     if not _PATIENT_ID.fullmatch(text):
         return False
     site, serial, check = text.split("-")
     return mod_37_2(f"{site}*{serial}") == check
 
 
-# ── Names and numbers, for matching only: what was received is kept as received ──────────────────────────────────────────────────────
+# ── Names and numbers, for matching only: what was received is kept as received ─────────────────────────
 
 _NOT_IN_A_NAME = re.compile(r"[^\w]+|_")
-_LETTERS_WITHOUT_ACCENT = str.maketrans({"ø": "o", "đ": "d", "ł": "l", "ħ": "h", "æ": "ae", "œ": "oe", "ı": "i", "þ": "th", "ð": "d"})
+_LETTERS_WITHOUT_ACCENT = str.maketrans(
+    {"ø": "o", "đ": "d", "ł": "l", "ħ": "h", "æ": "ae", "œ": "oe", "ı": "i", "þ": "th", "ð": "d"}
+)
 
 
 def name_words(text: str) -> list[str]:
-    """The words of a name as they are compared: lower case, without accents, split at spaces, dashes, apostrophes and full stops."""
+    """The words of a name as they are compared: lower case, without accents, split at spaces, dashes,
+    apostrophes and full stops.
+    """
     folded = unicodedata.normalize("NFKD", text.casefold()).translate(_LETTERS_WITHOUT_ACCENT)
     letters = "".join(character for character in folded if not unicodedata.combining(character))
     return [word for word in _NOT_IN_A_NAME.split(letters.casefold()) if word]
 
 
 def normalise_phone(text: str) -> str:
-    """Digits of a telephone number with `+` where a country code was given (`00` counts as one); empty where there is no digit.
+    """Digits of a telephone number with `+` where a country code was given (`00` counts as one); empty
+    where there is no digit.
 
     A trunk zero in brackets after the country code is dropped: +44 (0)20 … is +4420 …
     """
@@ -93,25 +102,31 @@ def normalise_phone(text: str) -> str:
 
 
 def normalise_record_number(text: str) -> str:
-    """A local record number as it is compared: capital letters and digits, without separators, leading zeros kept."""
+    """A local record number as it is compared: capital letters and digits, without separators, leading
+    zeros kept.
+    """
     folded = unicodedata.normalize("NFKC", text).upper()
     return "".join(character for character in folded if character.isalnum())
 
 
 def record_numbers_may_match(first: str, second: str) -> bool:
-    """Whether two record numbers could be the same once lost leading zeros are allowed for: a hint for a person, never a merge."""
+    """Whether two record numbers could be the same once lost leading zeros are allowed for: a hint for a
+    person, never a merge.
+    """
     one, other = normalise_record_number(first), normalise_record_number(second)
     return bool(one and other) and one.lstrip("0") == other.lstrip("0")
 
 
-# ── Consent and withdrawal ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Consent and withdrawal ──────────────────────────────────────────────────────────────────────────────
 
 WITHDRAWAL_SCOPES = ("no_cells", "no_visits", "no_contact", "no_new_data", "erase")
 
 
 @dataclass(frozen=True)
 class ScopeEffect:
-    """What remains allowed. Open serious events, their clocks, work-ups and traceability stay open whatever the scope."""
+    """What remains allowed. Open serious events, their clocks, work-ups and traceability stay open whatever
+    the scope.
+    """
 
     may_infuse: bool = True
     may_visit_on_site: bool = True
@@ -124,7 +139,9 @@ _EFFECTS = {
     "no_cells": ScopeEffect(may_infuse=False),
     "no_visits": ScopeEffect(may_infuse=False, may_visit_on_site=False),
     "no_contact": ScopeEffect(may_infuse=False, may_visit_on_site=False, may_contact=False),
-    "no_new_data": ScopeEffect(may_infuse=False, may_visit_on_site=False, may_contact=False, may_use_records=False),
+    "no_new_data": ScopeEffect(
+        may_infuse=False, may_visit_on_site=False, may_contact=False, may_use_records=False
+    ),
     "erase": ScopeEffect(False, False, False, False, False),
 }
 
@@ -132,14 +149,19 @@ _EFFECTS = {
 def scope_effect(scopes: Iterable[str], linkage_consented: bool = True) -> ScopeEffect:
     """What a patient's withdrawals together leave allowed; several scopes add up, none leaves everything.
 
-    After `no_contact` records and linkage continue only where they were consented to. ValueError for an unknown scope.
+    After `no_contact` records and linkage continue only where they were consented to. ValueError for an
+    unknown scope.
     """
     chosen = set(scopes)
     unknown = chosen - set(WITHDRAWAL_SCOPES)
     if unknown:
-        raise ValueError(f"{sorted(unknown)[0]!r} is not a withdrawal scope; use one of {', '.join(WITHDRAWAL_SCOPES)}")
+        raise ValueError(
+            f"{min(unknown)!r} is not a withdrawal scope; use one of {', '.join(WITHDRAWAL_SCOPES)}"
+        )
     effects = [_EFFECTS[scope] for scope in chosen]
-    allowed = {field.name: all(getattr(effect, field.name) for effect in effects) for field in fields(ScopeEffect)}
+    allowed = {
+        field.name: all(getattr(effect, field.name) for effect in effects) for field in fields(ScopeEffect)
+    }
     if "no_contact" in chosen and not linkage_consented:
         allowed["may_use_records"] = False
     return ScopeEffect(**allowed)
@@ -148,13 +170,15 @@ def scope_effect(scopes: Iterable[str], linkage_consented: bool = True) -> Scope
 def consent_valid_on(
     on: date, given_on: date | None, withdrawn_on: date | None = None, superseded_on: date | None = None
 ) -> bool:
-    """Whether a consent covers this day: from the day it was given, until the day before it was withdrawn or replaced."""
+    """Whether a consent covers this day: from the day it was given, until the day before it was withdrawn
+    or replaced.
+    """
     if given_on is None or on < given_on:
         return False
     return all(end is None or on < end for end in (withdrawn_on, superseded_on))
 
 
-# ── Eligibility ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Eligibility ─────────────────────────────────────────────────────────────────────────────────────────
 
 # question → which answer is worrying, how much it weighs, what it means
 ELIGIBILITY_QUESTIONS: dict[str, tuple[bool, str, str]] = {
@@ -176,7 +200,9 @@ ELIGIBILITY_QUESTIONS: dict[str, tuple[bool, str, str]] = {
 
 @dataclass(frozen=True)
 class EligibilityFinding:
-    """`level`: exclusion (speaks against treatment), caution (the investigator decides), unknown (still to be asked)."""
+    """`level`: exclusion (speaks against treatment), caution (the investigator decides), unknown (still to
+    be asked).
+    """
 
     code: str
     level: str
@@ -184,14 +210,15 @@ class EligibilityFinding:
 
 
 def eligibility_findings(answers: Mapping[str, bool | None]) -> list[EligibilityFinding]:
-    """What speaks against treatment or is still unknown; an empty list means every question was answered without concern.
+    """What speaks against treatment or is still unknown; an empty list means every question was answered
+    without concern.
 
-    A question that is absent or None is unknown and never counts as no. Findings inform the investigator: enrolment is recorded
-    whatever they are. KeyError for an answer to a question that is not asked.
+    A question that is absent or None is unknown and never counts as no. Findings inform the investigator:
+    enrolment is recorded whatever they are. KeyError for an answer to a question that is not asked.
     """
     unasked = set(answers) - set(ELIGIBILITY_QUESTIONS)
     if unasked:
-        raise KeyError(f"{sorted(unasked)[0]} is not an eligibility question")
+        raise KeyError(f"{min(unasked)} is not an eligibility question")
     found = [_finding(question, answers.get(question)) for question in ELIGIBILITY_QUESTIONS]
     return [finding for finding in found if finding is not None]
 
@@ -205,7 +232,7 @@ def _finding(question: str, answer: bool | None) -> EligibilityFinding | None:
     return None
 
 
-# ── Baseline ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Baseline ────────────────────────────────────────────────────────────────────────────────────────────
 
 BASELINE_MAX_AGE_DAYS = {
     "hba1c": 90,
@@ -218,16 +245,22 @@ BASELINE_MAX_AGE_DAYS = {
 
 
 def treatment_start(*starts: date | None) -> date | None:
-    """The first of infusion, mobilisation and hyperbaric treatment: what came before it is baseline. None while there was none."""
+    """The first of infusion, mobilisation and hyperbaric treatment: what came before it is baseline. None
+    while there was none.
+    """
     known = [start for start in starts if start is not None]
     return min(known, default=None)
 
 
-def is_baseline(kind: str, measured_on: date, treated_on: date, before_treatment_that_day: bool = False) -> bool:
-    """Whether a value is recent enough before treatment to be the baseline; an older one is shown as no baseline, not used.
+def is_baseline(
+    kind: str, measured_on: date, treated_on: date, before_treatment_that_day: bool = False
+) -> bool:
+    """Whether a value is recent enough before treatment to be the baseline; an older one is shown as no
+    baseline, not used.
 
-    The greatest age in days by kind: HbA1c 90, C-peptide and indices 60, tumour markers 90, imaging 180, insulin dose the 7 days before.
-    A value of the day of treatment itself counts only where it is known to be from before. KeyError for an unknown kind.
+    The greatest age in days by kind: HbA1c 90, C-peptide and indices 60, tumour markers 90, imaging 180,
+    insulin dose the 7 days before. A value of the day of treatment itself counts only where it is known to
+    be from before. KeyError for an unknown kind.
     """
     oldest = treated_on - timedelta(days=BASELINE_MAX_AGE_DAYS[kind])
     latest = treated_on if before_treatment_that_day else treated_on - timedelta(days=1)
@@ -235,6 +268,8 @@ def is_baseline(kind: str, measured_on: date, treated_on: date, before_treatment
 
 
 def baseline_insulin_iu_per_day(doses: Iterable[tuple[date, float]], treated_on: date) -> float | None:
-    """Mean daily insulin dose (IU/day) over the 7 days before treatment; None where none of these days has a dose. Blank is never 0."""
+    """Mean daily insulin dose (IU/day) over the 7 days before treatment; None where none of these days has
+    a dose. Blank is never 0.
+    """
     doses_iu = [dose for day, dose in doses if is_baseline("insulin_dose", day, treated_on)]
     return sum(doses_iu) / len(doses_iu) if doses_iu else None

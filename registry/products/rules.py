@@ -1,6 +1,7 @@
 """Whether a lot of cells is what it should be and may be used. No database, no clock.
 
-Results are taken as they were received: a number, a number with `<` or `>`, or a word. Blank and `pending` are not yet known.
+Results are taken as they were received: a number, a number with `<` or `>`, or a word. Blank and `pending`
+are not yet known.
 """
 
 import re
@@ -15,7 +16,7 @@ PASS, FAIL, INCOMPLETE, NOT_APPLICABLE = "pass", "fail", "incomplete", "not_appl
 Results = Mapping[str, str | None]
 
 
-# ── Limits ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Limits ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,11 @@ class AtLeast:
 
     def verdict(self, result: str | None) -> str:
         comparator, value = _number(result)
-        if value is None or (comparator == "<" and value > self.limit) or (comparator == ">" and value < self.limit):
+        if (
+            value is None
+            or (comparator == "<" and value > self.limit)
+            or (comparator == ">" and value < self.limit)
+        ):
             return INCOMPLETE
         if comparator == "<":
             return FAIL
@@ -37,7 +42,11 @@ class AtMost:
 
     def verdict(self, result: str | None) -> str:
         comparator, value = _number(result)
-        if value is None or (comparator == "<" and value > self.limit) or (comparator == ">" and value < self.limit):
+        if (
+            value is None
+            or (comparator == "<" and value > self.limit)
+            or (comparator == ">" and value < self.limit)
+        ):
             return INCOMPLETE
         if comparator == ">":
             return FAIL
@@ -74,7 +83,7 @@ def _number(result: str | None) -> tuple[str, Decimal | None]:
     return (match[1], Decimal(match[2])) if match else ("", None)
 
 
-# ── Identity ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Identity ────────────────────────────────────────────────────────────────────────────────────────────
 
 _POSITIVE, _NEGATIVE = AtLeast(Decimal(95)), AtMost(Decimal(2))
 
@@ -93,7 +102,9 @@ ISCT_MARKERS: tuple[tuple[tuple[str, ...], Criterion], ...] = (
 
 @dataclass(frozen=True)
 class IdentityVerdict:
-    """`markers`: verdict of each marker by itself. `overall`: pass when every criterion is met by one of its markers."""
+    """`markers`: verdict of each marker by itself. `overall`: pass when every criterion is met by one of
+    its markers.
+    """
 
     overall: str
     markers: Mapping[str, str]
@@ -102,13 +113,18 @@ class IdentityVerdict:
 def isct_identity(cell_type: str, results: Results) -> IdentityVerdict:
     """Whether surface markers (% of cells) fit the ISCT minimal criteria for mesenchymal stromal cells.
 
-    At least 95 % positive for CD73, CD90 and CD105; at most 2 % positive for CD45, CD34, CD14 or CD11b, CD79α or CD19, and HLA-DR.
-    Only for `msc`: mononuclear and other cells are not judged. HLA-DR may rise under interferon-γ, so a failure is a question first.
-    Plastic adherence and differentiation are not judged here. Source: Dominici et al., Cytotherapy 2006;8:315–317.
+    At least 95 % positive for CD73, CD90 and CD105; at most 2 % positive for CD45, CD34, CD14 or CD11b,
+    CD79α or CD19, and HLA-DR. Only for `msc`: mononuclear and other cells are not judged. HLA-DR may rise
+    under interferon-γ, so a failure is a question first. Plastic adherence and differentiation are not
+    judged here. Source: Dominici et al., Cytotherapy 2006;8:315–317.
     """
     if cell_type != "msc":
         return IdentityVerdict(NOT_APPLICABLE, {})
-    markers = {marker: criterion.verdict(results.get(marker)) for names, criterion in ISCT_MARKERS for marker in names}
+    markers = {
+        marker: criterion.verdict(results.get(marker))
+        for names, criterion in ISCT_MARKERS
+        for marker in names
+    }
     criteria = [_either([markers[marker] for marker in names]) for names, _ in ISCT_MARKERS]
     return IdentityVerdict(_all(criteria), markers)
 
@@ -126,12 +142,14 @@ def _all(verdicts: Sequence[str]) -> str:
     return INCOMPLETE if INCOMPLETE in verdicts else PASS
 
 
-# ── Release ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Release ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True)
-class ReleaseTest:
-    """`only_for` empty: asked of every product. `may_follow`: its final result may arrive after a conditional release."""
+class ReleaseRequirement:
+    """`only_for` empty: asked of every product. `may_follow`: its final result may arrive after a
+    conditional release.
+    """
 
     kind: str
     acceptance: str
@@ -140,18 +158,20 @@ class ReleaseTest:
     only_for: frozenset[str] = frozenset()
 
 
-RELEASE_SPECIFICATION: tuple[ReleaseTest, ...] = (
-    ReleaseTest("viability_percent", "at least 70 %", AtLeast(Decimal(70))),
-    ReleaseTest("sterility", "no growth after 14 days", Reads("no_growth"), may_follow=True),
-    ReleaseTest("mycoplasma", "negative", Reads("negative"), may_follow=True),
-    ReleaseTest("endotoxin_eu_ml", "measured; judged with the dose at 5 EU/kg/h", Measured()),
-    ReleaseTest("karyotype", "normal", Reads("normal"), may_follow=True, only_for=frozenset({"msc"})),
+RELEASE_SPECIFICATION: tuple[ReleaseRequirement, ...] = (
+    ReleaseRequirement("viability_percent", "at least 70 %", AtLeast(Decimal(70))),
+    ReleaseRequirement("sterility", "no growth after 14 days", Reads("no_growth"), may_follow=True),
+    ReleaseRequirement("mycoplasma", "negative", Reads("negative"), may_follow=True),
+    ReleaseRequirement("endotoxin_eu_ml", "measured; judged with the dose at 5 EU/kg/h", Measured()),
+    ReleaseRequirement("karyotype", "normal", Reads("normal"), may_follow=True, only_for=frozenset({"msc"})),
 )
 
 
 @dataclass(frozen=True)
 class ReleaseVerdict:
-    """`decision`: released (all passed), conditional (only tests that may follow are pending), not_yet, or no (something failed)."""
+    """`decision`: released (all passed), conditional (only tests that may follow are pending), not_yet, or
+    no (something failed).
+    """
 
     decision: str
     failed: tuple[str, ...]
@@ -159,7 +179,9 @@ class ReleaseVerdict:
 
 
 def lot_may_be_released(results: Results, cell_type: str = "msc") -> ReleaseVerdict:
-    """What the release tests allow. A person decides; a conditional release names what is pending, who released it and why."""
+    """What the release tests allow. A person decides; a conditional release names what is pending, who
+    released it and why.
+    """
     asked = [test for test in RELEASE_SPECIFICATION if not test.only_for or cell_type in test.only_for]
     verdicts = {test.kind: test.criterion.verdict(results.get(test.kind)) for test in asked}
     identity = isct_identity(cell_type, results).overall
@@ -195,15 +217,18 @@ def lot_may_become(state: str, new_state: str) -> bool:
 
 
 def cells_remaining(cells_total: int, cells_used: Sequence[int]) -> int:
-    """Cells left of a lot. Below zero when more was recorded as given than the lot held: that is shown, not hidden."""
+    """Cells left of a lot. Below zero when more was recorded as given than the lot held: that is shown, not
+    hidden.
+    """
     return cells_total - sum(cells_used)
 
 
-# ── Donation numbers ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Donation numbers ────────────────────────────────────────────────────────────────────────────────────
 
 
 def donation_number_check_character(donation_number: str) -> str:
-    """The check character (ISO/IEC 7064 MOD 37-2) of a 13-character donation identification number. ValueError for any other text.
+    """The check character (ISO/IEC 7064 MOD 37-2) of a 13-character donation identification number.
+    ValueError for any other text.
 
     The number itself is kept as an opaque string.
     """

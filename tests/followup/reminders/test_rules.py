@@ -35,7 +35,14 @@ def latest(
     timepoint = PLAN.timepoint(code)
     window = window_for(timepoint, anchor)
     return latest_step(
-        timepoint.reminders, window.target, window.opens, window.closes, created_on, anchor, on, already_raised=raised
+        timepoint.reminders,
+        window.target,
+        window.opens,
+        window.closes,
+        created_on,
+        anchor,
+        on,
+        already_raised=raised,
     )
 
 
@@ -86,7 +93,9 @@ def test_missing_screening_papers_are_chased_a_week_and_a_month_after_enrolment(
 
 
 @given(CODES, DAYS, st.integers(-400, 400), st.integers(-800, 8000))
-def test_steps_respect_creation_anchor_and_today(code: str, anchor: date, created_after: int, days: int) -> None:
+def test_steps_respect_creation_anchor_and_today(
+    code: str, anchor: date, created_after: int, days: int
+) -> None:
     created_on, on = anchor + timedelta(days=created_after), anchor + timedelta(days=days)
     steps = due(code, on, created_on, anchor)
     assert all(max(created_on, anchor) <= step.raise_on <= on for step in steps)
@@ -168,7 +177,9 @@ def test_after_no_contact_without_consent_to_linkage_nothing_is_left_to_do() -> 
 
 
 @given(st.sets(st.sampled_from(WITHDRAWAL_SCOPES)), st.sampled_from(["", "reported", "confirmed"]))
-def test_only_no_contact_no_new_data_and_erasure_stop_messages_to_a_living_person(scopes: set[str], death: str) -> None:
+def test_only_no_contact_no_new_data_and_erasure_stop_messages_to_a_living_person(
+    scopes: set[str], death: str
+) -> None:
     stopped = bool(scopes & {"no_contact", "no_new_data", "erase"}) or bool(death)
     assert may_remind("", "in_follow_up", scopes, death).tell_person == (not stopped)
 

@@ -44,7 +44,9 @@ def default_plan() -> Plan:
 
 
 def test_default_plan_has_exactly_the_agreed_visits(default_plan: Plan) -> None:
-    first = ["M3", "M6", "M9", "M12", "M18", "M24", "M36", "M48", "M60"] + [f"Y{year}" for year in range(6, 16)]
+    first = ["M3", "M6", "M9", "M12", "M18", "M24", "M36", "M48", "M60"] + [
+        f"Y{year}" for year in range(6, 16)
+    ]
     by_anchor: dict[str, list[str]] = {}
     for timepoint in default_plan.timepoints:
         by_anchor.setdefault(timepoint.anchor, []).append(timepoint.code)
@@ -58,7 +60,15 @@ def test_default_plan_has_exactly_the_agreed_visits(default_plan: Plan) -> None:
 
 @pytest.mark.parametrize(
     ("code", "opens_after_days", "closes_after_days"),
-    [("SCR", -60, -8), ("BL", -7, 0), ("INF", 0, 0), ("D1", 1, 4), ("D7", 5, 9), ("W4", 21, 35), ("W12L", 70, 98)],
+    [
+        ("SCR", -60, -8),
+        ("BL", -7, 0),
+        ("INF", 0, 0),
+        ("D1", 1, 4),
+        ("D7", 5, 9),
+        ("W4", 21, 35),
+        ("W12L", 70, 98),
+    ],
 )
 def test_default_windows_counted_in_days(
     default_plan: Plan, code: str, opens_after_days: int, closes_after_days: int
@@ -82,7 +92,10 @@ def test_default_windows_counted_in_days(
 def test_default_windows_counted_in_months_and_years(default_plan: Plan, codes: list[str], days: int) -> None:
     for code in codes:
         timepoint = default_plan.timepoint(code)
-        assert (timepoint.offset_value, timepoint.offset_unit) == (int(code[1:]), "month" if code[0] == "M" else "year")
+        assert (timepoint.offset_value, timepoint.offset_unit) == (
+            int(code[1:]),
+            "month" if code[0] == "M" else "year",
+        )
         assert (timepoint.window_before_days, timepoint.window_after_days) == (days, days)
 
 
@@ -131,7 +144,10 @@ def test_digest_ignores_comments_and_notices_one_day(default_plan: Plan) -> None
     digest = plan_digest(default_plan)
     assert re.fullmatch(r"[0-9a-f]{64}", digest)
     assert plan_digest(parse_plan("# reviewed\n" + DEFAULT_TEXT)) == digest
-    assert plan_digest(parse_plan(DEFAULT_TEXT.replace("before = 21, after = 21", "before = 21, after = 22"))) != digest
+    assert (
+        plan_digest(parse_plan(DEFAULT_TEXT.replace("before = 21, after = 21", "before = 21, after = 22")))
+        != digest
+    )
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,11 @@ def test_a_later_anchor_is_never_due_earlier(first: date, second: date, months: 
 
 def test_year_15_after_a_leap_day() -> None:
     window = window_for(PLAN.timepoint("Y15"), date(2028, 2, 29))
-    assert (window.target, window.opens, window.closes) == (date(2043, 2, 28), date(2042, 11, 30), date(2043, 5, 29))
+    assert (window.target, window.opens, window.closes) == (
+        date(2043, 2, 28),
+        date(2042, 11, 30),
+        date(2043, 5, 29),
+    )
     assert window.contains(window.closes)
     assert not window.contains(window.closes + timedelta(days=1))
 
@@ -170,7 +174,9 @@ def test_every_visit_lies_in_its_window_and_its_code_and_sequence_are_unique(
 
 
 @given(DAYS, INFUSIONS, DAYS)
-def test_a_new_infusion_never_removes_a_visit(enrolled_on: date, infusions: list[tuple[int, date]], day: date) -> None:
+def test_a_new_infusion_never_removes_a_visit(
+    enrolled_on: date, infusions: list[tuple[int, date]], day: date
+) -> None:
     before = {visit.key for visit in planned_visits(PLAN, enrolled_on, infusions)}
     after = {visit.key for visit in planned_visits(PLAN, enrolled_on, [*infusions, (99, day)])}
     assert before <= after
@@ -221,7 +227,9 @@ def test_a_closed_target_day_moves_to_the_nearest_working_day_in_the_window() ->
     weekend = {5, 6}
     around = (saturday - timedelta(days=7), saturday + timedelta(days=7))
     assert nearest_open_day(saturday, *around, weekend, set()) == date(2027, 6, 11)
-    assert nearest_open_day(saturday, *around, weekend, {date(2027, 6, 10), date(2027, 6, 11)}) == date(2027, 6, 14)
+    assert nearest_open_day(saturday, *around, weekend, {date(2027, 6, 10), date(2027, 6, 11)}) == date(
+        2027, 6, 14
+    )
     assert nearest_open_day(saturday, saturday, saturday, weekend, set()) is None
 
 
@@ -245,8 +253,14 @@ def test_month_3_and_week_12_of_a_single_infusion_are_one_booking() -> None:
 
 def test_a_day_7_visit_does_not_pull_a_distant_annual_visit_forward() -> None:
     visits = planned_visits(PLAN, date(2027, 1, 1), [(1, date(2027, 1, 11)), (2, date(2028, 12, 1))])
-    booked = next(booking for booking in coinciding(visits) if any(visit.code == "M24" for visit in booking.visits))
-    assert {(visit.code, visit.sequence) for visit in booked.visits} & {("INF", 2), ("D1", 2), ("D7", 2)} == set()
+    booked = next(
+        booking for booking in coinciding(visits) if any(visit.code == "M24" for visit in booking.visits)
+    )
+    assert {(visit.code, visit.sequence) for visit in booked.visits} & {
+        ("INF", 2),
+        ("D1", 2),
+        ("D7", 2),
+    } == set()
 
 
 @given(DAYS, INFUSIONS, st.randoms())

@@ -95,7 +95,9 @@ def test_no_id_from_nothing(site: str, serial: int) -> None:
         make_patient_id(site, serial)
 
 
-@pytest.mark.parametrize("text", ["", "RIV-42-K", "01-701-1015", "riv-0042-k", "RIV-0042", "RIV-0042-*", "RIV-0042-KK"])
+@pytest.mark.parametrize(
+    "text", ["", "RIV-42-K", "01-701-1015", "riv-0042-k", "RIV-0042", "RIV-0042-*", "RIV-0042-KK"]
+)
 def test_other_ids_are_not_ours(text: str) -> None:
     assert not patient_id_is_wellformed(text)
 
@@ -202,7 +204,10 @@ def test_consent_covers_its_days() -> None:
     assert not consent_valid_on(date(2027, 3, 1), None)
 
 
-FIT = dict.fromkeys(ELIGIBILITY_QUESTIONS, False) | {"screening_up_to_date": True, "baseline_neoplasia_check": True}
+FIT = dict.fromkeys(ELIGIBILITY_QUESTIONS, False) | {
+    "screening_up_to_date": True,
+    "baseline_neoplasia_check": True,
+}
 
 
 def test_a_fit_person_has_no_finding() -> None:
@@ -259,7 +264,12 @@ def test_treatment_starts_with_whatever_came_first() -> None:
 
 def test_baseline_insulin_is_the_mean_of_seven_days_and_never_zero_for_want_of_data() -> None:
     treated_on = date(2027, 6, 8)
-    doses = [(date(2027, 5, 31), 90.0), (date(2027, 6, 1), 40.0), (date(2027, 6, 7), 44.0), (treated_on, 10.0)]
+    doses = [
+        (date(2027, 5, 31), 90.0),
+        (date(2027, 6, 1), 40.0),
+        (date(2027, 6, 7), 44.0),
+        (treated_on, 10.0),
+    ]
     assert baseline_insulin_iu_per_day(doses, treated_on) == 42.0
     assert baseline_insulin_iu_per_day([], treated_on) is None
     assert baseline_insulin_iu_per_day([(date(2027, 6, 7), 0.0)], treated_on) == 0.0

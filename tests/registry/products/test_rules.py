@@ -62,7 +62,9 @@ def test_each_marker_against_its_limit(marker: str, result: str | None, overall:
     assert isct_identity("msc", MSC | {marker: result}).overall == overall
 
 
-@pytest.mark.parametrize(("first", "second"), [("cd14_percent", "cd11b_percent"), ("cd19_percent", "cd79a_percent")])
+@pytest.mark.parametrize(
+    ("first", "second"), [("cd14_percent", "cd11b_percent"), ("cd19_percent", "cd79a_percent")]
+)
 def test_either_marker_of_a_pair_is_enough(first: str, second: str) -> None:
     assert isct_identity("msc", MSC | {first: "", second: "1"}).overall == "pass"
     assert isct_identity("msc", MSC | {first: "", second: ""}).overall == "incomplete"
@@ -108,7 +110,12 @@ def test_what_one_test_does_to_release(
 
 
 def test_mononuclear_cells_need_neither_stromal_markers_nor_karyotype() -> None:
-    results = {"viability_percent": "95", "sterility": "no_growth", "mycoplasma": "negative", "endotoxin_eu_ml": "0.1"}
+    results = {
+        "viability_percent": "95",
+        "sterility": "no_growth",
+        "mycoplasma": "negative",
+        "endotoxin_eu_ml": "0.1",
+    }
     assert lot_may_be_released(results, "bm_mnc").decision == "released"
     assert lot_may_be_released(results, "msc").decision == "not_yet"
 
@@ -120,7 +127,12 @@ def test_a_missing_result_never_releases_a_lot(missing: set[str]) -> None:
 
 
 def test_the_life_of_a_lot() -> None:
-    allowed = {(state, after) for state in LOT_TRANSITIONS for after in LOT_TRANSITIONS if lot_may_become(state, after)}
+    allowed = {
+        (state, after)
+        for state in LOT_TRANSITIONS
+        for after in LOT_TRANSITIONS
+        if lot_may_become(state, after)
+    }
     assert allowed == {
         ("quarantine", "conditional"),
         ("quarantine", "released"),
