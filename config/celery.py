@@ -20,9 +20,8 @@ app.conf.beat_schedule = {
     "reports": {"task": "followup.reports.tasks.make_waiting", "schedule": 30.0},
     "imports": {"task": "registry.exchange.tasks.work_waiting", "schedule": 30.0},
 }
-app.conf.task_time_limit = (
-    30 * 60
-)  # a task that hangs is killed with its pool process; its row's lease lapses and it is tried again
+# A task that hangs is killed with its pool process; its row's lease lapses and it is tried again.
+app.conf.task_time_limit = 30 * 60
 
 
 @worker_ready.connect

@@ -64,7 +64,7 @@ def readiness(*, now: datetime) -> dict[str, Any]:
 def sweep_trouble(*, now: datetime) -> str:
     """Why nobody is being reminded now, or nothing: for the banner of every page, at the price of one query."""
     try:
-        _sweep(now)
+        sweep_age(now)
     except NotReady as reason:
         return f"sweep: {reason}"
     return ""

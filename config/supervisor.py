@@ -123,7 +123,8 @@ class Supervisor:
 
     def _stop_all(self) -> None:
         for child in self.children:
-            child.send(signal.SIGTERM)
+            if child.process is not None:
+                child.process.terminate()  # it alone: each lets what it started finish first
         deadline = time.monotonic() + STOP_AFTER_S
         while any(child.is_running() for child in self.children) and time.monotonic() < deadline:
             time.sleep(0.05)
