@@ -14,17 +14,17 @@ from functools import cache
 from followup.labs.catalogue import ANALYTES, UNIT_ALIASES, Analyte, Range
 
 CANONICAL_PLACES = 6
-COMPARATORS = ("", "<", "<=", ">", ">=", "hi", "lo")
+COMPARATORS = ("", "<", "<=", ">", ">=")
 DEFAULT_INSULIN_PMOL_PER_MIU = Decimal("6.00")
 INSULIN_FACTOR_RANGE = (Decimal(5), Decimal(8))
 FLAGS = ("", "low", "high", "critical_low", "critical_high", "ungradable")
 
-_LARGEST_EXPONENT = 12
+_LARGEST_EXPONENT = 9  # no result of any analyte reaches 10^9 in an accepted unit
 _SIGNS = {"≤": "<=", "≥": ">=", "=<": "<=", "=>": ">="}
 _CENSORED = re.compile(r"(<=|>=|<|>)\s*(.*)", re.DOTALL)
 _NUMBER = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE]([+-]?[0-9]{1,4}))?")
 _DECIMAL_COMMA = re.compile(r"(0|[1-9][0-9]*),([0-9]+)")
-_METER_WORDS = {"hi": "hi", "high": "hi", "lo": "lo", "low": "lo"}
+_METER_WORDS = {"hi": ">", "high": ">", "lo": "<", "low": "<"}  # beyond what the meter can show
 
 
 class UnitError(ValueError):
@@ -38,7 +38,7 @@ class UnitError(ValueError):
 
 @dataclass(frozen=True)
 class ParsedValue:
-    """`value` is the number or the limit of a censored result; None only for a meter's Hi or Lo."""
+    """`value` is the number, or the limit of a censored result; None only for a meter's Hi (`>`) or Lo (`<`)."""
 
     comparator: str
     value: Decimal | None
@@ -272,14 +272,18 @@ def judge(
 def _judge_by(analyte: Analyte, reference: Range, value: Decimal | None, comparator: str) -> str:
     lowest, highest = _possible_values(value, comparator)
     first, last = _level(analyte, reference, lowest), _level(analyte, reference, highest)
-    if comparator in ("hi", "lo"):
-        level = last if comparator == "hi" else first
-        return _LEVELS[level] if level != _NORMAL else "ungradable"
+    if value is None:
+        return _judge_beyond_meter(first, last, comparator)
     if last < _NORMAL or first > _NORMAL:
         return _LEVELS[last if last < _NORMAL else first]
     if first != last or not reference:
         return "ungradable"
     return _LEVELS[first]
+
+
+def _judge_beyond_meter(first: int, last: int, comparator: str) -> str:
+    level = {">": last, "<": first}.get(comparator, _NORMAL)
+    return "ungradable" if level == _NORMAL else _LEVELS[level]
 
 
 def _possible_values(value: Decimal | None, comparator: str) -> tuple[Decimal, Decimal]:
