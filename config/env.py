@@ -53,7 +53,9 @@ def secret(name: str, folder: Path, *, make: Any = lambda: secrets.token_urlsafe
 def _read_secret(path: Path) -> str:
     value = path.read_text().strip()
     if not value:
-        raise ImproperlyConfigured(f"{path} is empty. Restore it from a backup; without it nothing can be read.")
+        raise ImproperlyConfigured(
+            f"{path} is empty. Restore it from a backup; without it nothing can be read."
+        )
     return value
 
 
@@ -96,7 +98,9 @@ def email(url: str, folder: Path) -> dict[str, Any]:
         return {"EMAIL_BACKEND": "config.mail.FileSink", "EMAIL_FILE_PATH": str(folder / "mail")}
     parts = urlsplit(url)
     if parts.scheme not in ("smtp", "smtps"):
-        raise ImproperlyConfigured(f"EMAIL_URL starts with {parts.scheme!r}. Use smtp:// or smtps://, or leave it unset.")
+        raise ImproperlyConfigured(
+            f"EMAIL_URL starts with {parts.scheme!r}. Use smtp:// or smtps://, or leave it unset."
+        )
     query = parse_qs(parts.query)
     return {
         "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",

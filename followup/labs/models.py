@@ -22,7 +22,8 @@ class Laboratory(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["name"], name="laboratory_name_is_unique"),
             models.CheckConstraint(
-                condition=Q(insulin_pmol_per_mu__gte=5, insulin_pmol_per_mu__lte=8), name="insulin_factor_is_plausible"
+                condition=Q(insulin_pmol_per_mu__gte=5, insulin_pmol_per_mu__lte=8),
+                name="insulin_factor_is_plausible",
             ),
         ]
 
@@ -49,7 +50,9 @@ class LabResult(models.Model):
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT)
     site = models.ForeignKey(Site, on_delete=models.PROTECT)
-    visit = models.ForeignKey(Visit, on_delete=models.PROTECT, null=True, blank=True, related_name="lab_results")
+    visit = models.ForeignKey(
+        Visit, on_delete=models.PROTECT, null=True, blank=True, related_name="lab_results"
+    )
     analyte = models.CharField(max_length=40)
     loinc = models.CharField(max_length=12, blank=True)
     collected_on = models.DateField()
@@ -85,9 +88,12 @@ class LabResult(models.Model):
     class Meta:
         ordering = ["patient", "collected_on", "collected_at", "analyte", "pk"]
         constraints = [
-            models.UniqueConstraint(fields=["import_key"], condition=~Q(import_key=""), name="imported_result_once"),
+            models.UniqueConstraint(
+                fields=["import_key"], condition=~Q(import_key=""), name="imported_result_once"
+            ),
             models.CheckConstraint(
-                condition=Q(canonical_value=None) | ~Q(value=None), name="canonical_value_has_a_received_value"
+                condition=Q(canonical_value=None) | ~Q(value=None),
+                name="canonical_value_has_a_received_value",
             ),
         ]
         indexes = [
@@ -108,7 +114,9 @@ class DerivedValue(models.Model):
         NOT_COMPUTABLE = "not_computable", "Not computable"
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT)
-    visit = models.ForeignKey(Visit, on_delete=models.PROTECT, null=True, blank=True, related_name="derived_values")
+    visit = models.ForeignKey(
+        Visit, on_delete=models.PROTECT, null=True, blank=True, related_name="derived_values"
+    )
     code = models.CharField(max_length=30)
     on_date = models.DateField()
     at = models.DateTimeField(null=True, blank=True)
@@ -123,11 +131,15 @@ class DerivedValue(models.Model):
     class Meta:
         ordering = ["patient", "on_date", "code", "pk"]
         constraints = [
-            models.UniqueConstraint(fields=["patient", "code", "source_key"], name="derived_value_once_per_source"),
+            models.UniqueConstraint(
+                fields=["patient", "code", "source_key"], name="derived_value_once_per_source"
+            ),
             models.CheckConstraint(
                 condition=~Q(status="not_computable") | Q(value=None), name="not_computable_has_no_value"
             ),
-            models.CheckConstraint(condition=Q(status="ok") | ~Q(reason=""), name="unreadable_value_says_why"),
+            models.CheckConstraint(
+                condition=Q(status="ok") | ~Q(reason=""), name="unreadable_value_says_why"
+            ),
         ]
 
     def __str__(self) -> str:

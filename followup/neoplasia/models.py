@@ -26,13 +26,17 @@ class NeoplasiaCheck(models.Model):
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT)
     site = models.ForeignKey(Site, on_delete=models.PROTECT)
-    visit = models.ForeignKey(Visit, on_delete=models.PROTECT, null=True, blank=True, related_name="neoplasia_checks")
+    visit = models.ForeignKey(
+        Visit, on_delete=models.PROTECT, null=True, blank=True, related_name="neoplasia_checks"
+    )
     on_date = models.DateField()
     contact_mode = models.CharField(max_length=8, choices=ContactMode.choices)
     outcome = models.CharField(max_length=12, choices=Outcome.choices)
     is_partial = models.BooleanField(default=False)
     note = models.TextField(blank=True)
-    recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    recorded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
     recorded_at = models.DateTimeField()
     form_token = models.CharField(max_length=40)
     version = models.PositiveIntegerField(default=1, editable=False)
@@ -107,7 +111,9 @@ class Neoplasm(models.Model):
     is_incident = models.BooleanField(null=True, blank=True, help_text="First found after the first infusion")
     source = models.CharField(max_length=120, blank=True)
     closed_on = models.DateField(null=True, blank=True)
-    closed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    closed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
     conclusion = models.TextField(blank=True)
     version = models.PositiveIntegerField(default=1, editable=False)
 

@@ -35,7 +35,9 @@ class MailMessage(models.Model):
 
     class Meta:
         ordering = ["-on_date", "recipient", "pk"]
-        constraints = [models.UniqueConstraint(fields=["recipient", "on_date"], name="one_message_per_person_and_day")]
+        constraints = [
+            models.UniqueConstraint(fields=["recipient", "on_date"], name="one_message_per_person_and_day")
+        ]
 
     def __str__(self) -> str:
         return f"message to {self.recipient_id} for {self.on_date}"
@@ -68,7 +70,9 @@ class Reminder(models.Model):
     state = models.CharField(max_length=9, choices=State.choices, default=State.RAISED)
     is_open = models.BooleanField(default=True, help_text="On Today until the visit is dealt with")
     closed_because = models.CharField(max_length=60, blank=True)
-    message = models.ForeignKey(MailMessage, on_delete=models.PROTECT, null=True, blank=True, related_name="reminders")
+    message = models.ForeignKey(
+        MailMessage, on_delete=models.PROTECT, null=True, blank=True, related_name="reminders"
+    )
     sent_at = models.DateTimeField(null=True)
 
     objects = ReminderQuerySet.as_manager()
@@ -77,11 +81,14 @@ class Reminder(models.Model):
         ordering = ["-rank", "raised_on", "pk"]
         constraints = [
             models.UniqueConstraint(
-                fields=["visit", "step", "recipient_kind", "generation"], name="reminder_once_per_visit_and_step"
+                fields=["visit", "step", "recipient_kind", "generation"],
+                name="reminder_once_per_visit_and_step",
             )
         ]
         indexes = [
-            models.Index(fields=["site", "raised_on"], condition=Q(is_open=True), name="open_reminders_by_site"),
+            models.Index(
+                fields=["site", "raised_on"], condition=Q(is_open=True), name="open_reminders_by_site"
+            ),
             models.Index(fields=["state"], condition=Q(state="raised"), name="reminders_to_send"),
         ]
 
@@ -93,7 +100,9 @@ class SweepRun(models.Model):
     """The heartbeat: what one sweep found and did."""
 
     started_at = models.DateTimeField()
-    as_of = models.DateTimeField(help_text="The moment the sweep looked at; other than its start only in demo and test")
+    as_of = models.DateTimeField(
+        help_text="The moment the sweep looked at; other than its start only in demo and test"
+    )
     finished_at = models.DateTimeField(null=True)
     totals = models.TextField(blank=True)
     error = models.CharField(max_length=300, blank=True)

@@ -28,7 +28,9 @@ class ReportRun(models.Model):
 
     kind = models.CharField(max_length=7, choices=Kind.choices)
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, null=True, blank=True)
-    site = models.ForeignKey(Site, on_delete=models.PROTECT, null=True, blank=True, help_text="Empty: all sites")
+    site = models.ForeignKey(
+        Site, on_delete=models.PROTECT, null=True, blank=True, help_text="Empty: all sites"
+    )
     period_from = models.DateField(null=True, blank=True)
     period_to = models.DateField(null=True, blank=True)
     with_identifiers = models.BooleanField(default=False)
@@ -41,7 +43,9 @@ class ReportRun(models.Model):
     numbers_sha256 = models.CharField(max_length=64, blank=True)
     pages = models.PositiveIntegerField(null=True, blank=True)
     data_cut_off = models.DateTimeField(null=True, blank=True)
-    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
     requested_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
     lease_until = models.DateTimeField(null=True)
@@ -55,7 +59,8 @@ class ReportRun(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["form_token"], name="one_report_per_form"),
             models.CheckConstraint(
-                condition=Q(period_from=None) | Q(period_from__lte=models.F("period_to")), name="report_period_is_ordered"
+                condition=Q(period_from=None) | Q(period_from__lte=models.F("period_to")),
+                name="report_period_is_ordered",
             ),
         ]
 

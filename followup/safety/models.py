@@ -82,7 +82,9 @@ class AdverseEvent(models.Model):
     class Meta:
         ordering = ["patient", "onset_date", "pk"]
         constraints = [
-            models.UniqueConstraint(fields=["event_ref"], condition=~Q(event_ref=""), name="event_ref_is_unique"),
+            models.UniqueConstraint(
+                fields=["event_ref"], condition=~Q(event_ref=""), name="event_ref_is_unique"
+            ),
             models.UniqueConstraint(
                 fields=["patient", "import_key"], condition=~Q(import_key=""), name="imported_event_once"
             ),
@@ -95,4 +97,9 @@ class AdverseEvent(models.Model):
     @property
     def counts_as_serious(self) -> bool:
         """A criterion or a fatal outcome weighs as much as the box; a report never counts only the "yes" rows."""
-        return bool(self.is_serious or self.seriousness_criteria or self.outcome == Outcome.FATAL or self.severity_grade == 5)
+        return bool(
+            self.is_serious
+            or self.seriousness_criteria
+            or self.outcome == Outcome.FATAL
+            or self.severity_grade == 5
+        )

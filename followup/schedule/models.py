@@ -112,23 +112,30 @@ class Visit(models.Model):
         ordering = ["patient", "target_date", "actual_date", "pk"]
         constraints = [
             models.UniqueConstraint(
-                fields=["patient", "visit_code", "sequence"], condition=~Q(visit_code=""), name="planned_visit_once"
+                fields=["patient", "visit_code", "sequence"],
+                condition=~Q(visit_code=""),
+                name="planned_visit_once",
             ),
             models.UniqueConstraint(
                 fields=["patient", "import_key"], condition=~Q(import_key=""), name="imported_visit_once"
             ),
-            models.CheckConstraint(condition=~Q(state="done") | ~Q(actual_date=None), name="done_visit_has_its_date"),
+            models.CheckConstraint(
+                condition=~Q(state="done") | ~Q(actual_date=None), name="done_visit_has_its_date"
+            ),
             models.CheckConstraint(
                 condition=Q(window_opens=None)
                 | Q(window_opens__lte=models.F("target_date"), target_date__lte=models.F("window_closes")),
                 name="window_holds_its_target",
             ),
             models.CheckConstraint(
-                condition=~Q(state__in=["missed", "not_required"]) | ~Q(state_reason=""), name="excused_visit_has_a_reason"
+                condition=~Q(state__in=["missed", "not_required"]) | ~Q(state_reason=""),
+                name="excused_visit_has_a_reason",
             ),
         ]
         indexes = [
-            models.Index(fields=["site", "target_date"], condition=Q(state="planned"), name="open_visits_by_site"),
+            models.Index(
+                fields=["site", "target_date"], condition=Q(state="planned"), name="open_visits_by_site"
+            ),
             models.Index(fields=["target_date"], condition=Q(state="planned"), name="open_visits"),
         ]
 
@@ -171,7 +178,9 @@ class VisitAssessment(models.Model):
         ordering = ["visit", "pk"]
         constraints = [
             models.UniqueConstraint(fields=["visit", "code"], name="assessment_once_per_visit"),
-            models.CheckConstraint(condition=~Q(state="not_done") | ~Q(reason=""), name="not_done_has_a_reason"),
+            models.CheckConstraint(
+                condition=~Q(state="not_done") | ~Q(reason=""), name="not_done_has_a_reason"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -233,7 +242,9 @@ class WorkItem(models.Model):
     due_on = models.DateField()
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
-    closed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    closed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
     closed_because = models.CharField(max_length=300, blank=True)
 
     objects = WorkItemQuerySet.as_manager()
@@ -245,7 +256,9 @@ class WorkItem(models.Model):
                 fields=["kind", "source"], condition=Q(closed_at=None), name="one_open_work_item_per_source"
             )
         ]
-        indexes = [models.Index(fields=["site", "due_on"], condition=Q(closed_at=None), name="open_work_by_site")]
+        indexes = [
+            models.Index(fields=["site", "due_on"], condition=Q(closed_at=None), name="open_work_by_site")
+        ]
 
     def __str__(self) -> str:
         return self.title

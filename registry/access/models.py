@@ -170,10 +170,12 @@ class RoleGrant(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(role__in=list(policy.ROLES)), name="role_is_known"),
             models.CheckConstraint(
-                condition=Q(ends_on=None) | Q(ends_on__gte=models.F("starts_on")), name="role_ends_after_it_starts"
+                condition=Q(ends_on=None) | Q(ends_on__gte=models.F("starts_on")),
+                name="role_ends_after_it_starts",
             ),
             models.CheckConstraint(
-                condition=Q(granted_by=None) | ~Q(granted_by=models.F("user")), name="nobody_grants_their_own_role"
+                condition=Q(granted_by=None) | ~Q(granted_by=models.F("user")),
+                name="nobody_grants_their_own_role",
             ),
         ]
 
@@ -194,12 +196,16 @@ class AccountRequest(models.Model):
     requested_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     decided_at = models.DateTimeField(null=True)
     decided_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
-    decision = models.CharField(max_length=10, blank=True, choices=[("opened", "Opened"), ("refused", "Refused")])
+    decision = models.CharField(
+        max_length=10, blank=True, choices=[("opened", "Opened"), ("refused", "Refused")]
+    )
 
     class Meta:
         ordering = ["-requested_at", "-pk"]
         constraints = [
-            models.UniqueConstraint(fields=["username"], condition=Q(decision=""), name="one_open_request_per_username"),
+            models.UniqueConstraint(
+                fields=["username"], condition=Q(decision=""), name="one_open_request_per_username"
+            ),
             models.CheckConstraint(
                 condition=Q(decided_by=None) | Q(requested_by=None) | ~Q(decided_by=models.F("requested_by")),
                 name="account_is_opened_by_a_second_person",

@@ -31,7 +31,7 @@ class Act:
 
 
 def _act(label: str, *, own: str = "", everywhere: str = "") -> Act:
-    return Act(label, {role: OWN for role in own.split()} | {role: ALL for role in everywhere.split()})
+    return Act(label, dict.fromkeys(own.split(), OWN) | dict.fromkeys(everywhere.split(), ALL))
 
 
 CARE = "data_entry nurse investigator"
@@ -94,7 +94,7 @@ ACTS: dict[str, Act] = {
 
 
 def scope_of(role: str, act: str) -> str:
-    """"none", "own_site" or "all_sites". An unknown act is a mistake in the program, not a refusal."""
+    """ "none", "own_site" or "all_sites". An unknown act is a mistake in the program, not a refusal."""
     return ACTS[act].scopes.get(role, "none")
 
 

@@ -44,7 +44,8 @@ def seal(*, now: datetime) -> AuditSeal | None:
             digest=_chain(previous.digest if previous else "", [digest for _, digest in digests]),
         )
         SealedEntry.objects.bulk_create(
-            [SealedEntry(entry_id=pk, seal_id=made.pk, digest=digest) for pk, digest in digests], batch_size=BATCH
+            [SealedEntry(entry_id=pk, seal_id=made.pk, digest=digest) for pk, digest in digests],
+            batch_size=BATCH,
         )
         return made
 
@@ -68,12 +69,18 @@ def _missing_guards() -> Iterator[Problem]:
 def _broken_seals() -> Iterator[Problem]:
     previous = ""
     for one in AuditSeal.objects.order_by("pk").iterator():
-        recorded = dict(SealedEntry.objects.filter(seal_id=one.pk).order_by("entry_id").values_list("entry_id", "digest"))
+        recorded = dict(
+            SealedEntry.objects.filter(seal_id=one.pk).order_by("entry_id").values_list("entry_id", "digest")
+        )
         yield from _broken_entries(one, recorded)
         if _chain(previous, list(recorded.values())) != one.digest or len(recorded) != one.entries:
-            yield Problem("seal", f"seal {one.pk}", "the seal does not match its entries or the seal before it")
+            yield Problem(
+                "seal", f"seal {one.pk}", "the seal does not match its entries or the seal before it"
+            )
         previous = one.digest
-    last_sealed = SealedEntry.objects.exclude(seal_id__in=AuditSeal.objects.values("pk")).order_by("pk").first()
+    last_sealed = (
+        SealedEntry.objects.exclude(seal_id__in=AuditSeal.objects.values("pk")).order_by("pk").first()
+    )
     if last_sealed:
         yield Problem("seal", f"seal {last_sealed.seal_id}", "a seal was removed")
 
@@ -84,7 +91,9 @@ def _broken_entries(one: AuditSeal, recorded: dict[int, str]) -> Iterator[Proble
     for row in rows.order_by("pk").values(*FIELDS).iterator(BATCH):
         found[row["id"]] = row
         if _entry_digest(row) != recorded[row["id"]]:
-            yield Problem("entry", f"entry {row['id']} ({row['table_name']} {row['row_id']})", "its content was altered")
+            yield Problem(
+                "entry", f"entry {row['id']} ({row['table_name']} {row['row_id']})", "its content was altered"
+            )
     for missing in sorted(recorded.keys() - found.keys()):
         yield Problem("entry", f"entry {missing}", "it was removed from the trail")
 
@@ -108,7 +117,7 @@ def _unlike_query(table: Table) -> str:
         "GROUP BY row_id)"
     )
     return (
-        f"WITH last AS ({last}), now AS (SELECT {pk} AS row_id, {now} AS content FROM \"{table.name}\" t) "
+        f'WITH last AS ({last}), now AS (SELECT {pk} AS row_id, {now} AS content FROM "{table.name}" t) '
         "SELECT now.row_id, now.content, last.new FROM now LEFT JOIN last ON last.row_id = now.row_id "
         "WHERE last.new IS NULL OR last.new <> now.content "
         "UNION ALL SELECT last.row_id, NULL, last.new FROM last LEFT JOIN now ON now.row_id = last.row_id "

@@ -8,7 +8,9 @@ from typing import Any
 
 from registry.audit.coverage import APPEND_ONLY, Table, audited_tables
 
-ENTRY_COLUMNS = "at, table_name, row_id, action, old, new, actor, user_id, role, site, reason, channel, request_id"
+ENTRY_COLUMNS = (
+    "at, table_name, row_id, action, old, new, actor, user_id, role, site, reason, channel, request_id"
+)
 CONTEXT = ("actor", "user_id", "role", "site", "reason", "channel", "request_id")
 NOBODY = "audit: nobody is acting, so nothing may be written (acting_as)"
 ONLY_APPEND = "audit: the trail can only grow"
@@ -27,7 +29,9 @@ def drop(connection: Any) -> None:
     with connection.cursor() as cursor:
         for name, table in installed(connection):
             cursor.execute(
-                f'DROP TRIGGER "{name}"' if connection.vendor == "sqlite" else f'DROP TRIGGER "{name}" ON "{table}"'
+                f'DROP TRIGGER "{name}"'
+                if connection.vendor == "sqlite"
+                else f'DROP TRIGGER "{name}" ON "{table}"'
             )
 
 
@@ -66,7 +70,7 @@ def row_as_json(vendor: str, table: Table, row: str) -> str:
     if vendor == "sqlite":
         pairs = (f"'{c}', " + ("'(hidden)'" if c in table.hidden else f'{row}."{c}"') for c in table.columns)
         return f"json_object({', '.join(pairs)})"
-    hidden = "".join(f" || '{{\"{c}\": \"(hidden)\"}}'::jsonb" for c in sorted(table.hidden))
+    hidden = "".join(f' || \'{{"{c}": "(hidden)"}}\'::jsonb' for c in sorted(table.hidden))
     return f"(to_jsonb({row}){hidden})::text"
 
 
@@ -86,7 +90,7 @@ def _sqlite_table(table: Table) -> Iterable[str]:
         when = f"WHEN {changed} " if event == "update" else ""
         guard = ""
         if event == "update":
-            guard = f"SELECT RAISE(ABORT, '{FIXED_KEY}') WHERE OLD.\"{table.pk}\" IS NOT NEW.\"{table.pk}\"; "
+            guard = f'SELECT RAISE(ABORT, \'{FIXED_KEY}\') WHERE OLD."{table.pk}" IS NOT NEW."{table.pk}"; '
         yield (
             f'CREATE TRIGGER "audit_{event}_{table.name}" AFTER {event.upper()} ON "{table.name}" {when}BEGIN '
             f"SELECT RAISE(ABORT, '{NOBODY}') WHERE audit_context('actor') IS NULL; {guard}"
@@ -152,7 +156,8 @@ def _postgresql_function(table: Table, event: str) -> str:
     old = row_as_json("postgresql", table, "o") if event != "insert" else "''"
     new = row_as_json("postgresql", table, "n") if event != "delete" else "''"
     context = ", ".join(
-        "(ctx->>'user_id')::bigint" if name == "user_id" else f"COALESCE(ctx->>'{name}', '')" for name in CONTEXT
+        "(ctx->>'user_id')::bigint" if name == "user_id" else f"COALESCE(ctx->>'{name}', '')"
+        for name in CONTEXT
     )
     return (
         f'CREATE OR REPLACE FUNCTION "audit_{event}_{table.name}"() RETURNS trigger LANGUAGE plpgsql AS $$ '
@@ -184,7 +189,9 @@ def _postgresql_refusal(function: str, message: str) -> str:
 
 def _disabled_on_postgresql(connection: Any) -> list[str]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT tgname FROM pg_trigger WHERE tgname LIKE 'audit!_%' ESCAPE '!' AND tgenabled = 'D'")
+        cursor.execute(
+            "SELECT tgname FROM pg_trigger WHERE tgname LIKE 'audit!_%' ESCAPE '!' AND tgenabled = 'D'"
+        )
         return sorted(row[0] for row in cursor.fetchall())
 
 

@@ -48,7 +48,12 @@ class ImportRun(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["form_token"], name="one_import_per_form"),
             models.CheckConstraint(
-                condition=Q(rows=models.F("created") + models.F("updated") + models.F("unchanged") + models.F("refused")),
+                condition=Q(
+                    rows=models.F("created")
+                    + models.F("updated")
+                    + models.F("unchanged")
+                    + models.F("refused")
+                ),
                 name="import_rows_add_up",
             ),
         ]

@@ -101,10 +101,14 @@ class Infusion(models.Model):
         ordering = ["patient", "infused_on", "infused_at", "pk"]
         constraints = [
             models.UniqueConstraint(
-                fields=["patient", "infused_at"], condition=~Q(infused_at=None), name="infusion_moment_once_per_patient"
+                fields=["patient", "infused_at"],
+                condition=~Q(infused_at=None),
+                name="infusion_moment_once_per_patient",
             ),
             models.UniqueConstraint(
-                fields=["patient", "infused_on"], condition=Q(infused_at=None), name="infusion_day_once_per_patient"
+                fields=["patient", "infused_on"],
+                condition=Q(infused_at=None),
+                name="infusion_day_once_per_patient",
             ),
             models.CheckConstraint(condition=Q(weight_kg__gt=0), name="infusion_weight_is_positive"),
         ]
@@ -134,7 +138,8 @@ class InfusionDose(models.Model):
             models.UniqueConstraint(fields=["infusion", "lot"], name="lot_once_per_infusion"),
             models.CheckConstraint(condition=Q(cells_total__gt=0), name="dose_holds_cells"),
             models.CheckConstraint(
-                condition=Q(viability_percent__gte=0, viability_percent__lte=100), name="viability_is_a_percentage"
+                condition=Q(viability_percent__gte=0, viability_percent__lte=100),
+                name="viability_is_a_percentage",
             ),
         ]
 
@@ -150,7 +155,9 @@ class InfusionHold(models.Model):
     reason = models.CharField(max_length=300)
     opened_at = models.DateTimeField()
     released_at = models.DateTimeField(null=True)
-    released_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    released_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
     release_reason = models.CharField(max_length=300, blank=True)
 
     class Meta:

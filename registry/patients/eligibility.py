@@ -39,7 +39,9 @@ class Eligibility(models.Model):
     cardiovascular = _grade("Cardiovascular disease", "none|stable|event in the last 12 months")
     past_cancer = models.CharField(max_length=300, blank=True, verbose_name="Cancer in the past")
     family_cancer = models.CharField(max_length=300, blank=True, verbose_name="Cancer in the family")
-    tobacco_pack_years = models.PositiveSmallIntegerField(null=True, blank=True, verbose_name="Tobacco (pack-years)")
+    tobacco_pack_years = models.PositiveSmallIntegerField(
+        null=True, blank=True, verbose_name="Tobacco (pack-years)"
+    )
     alcohol_units_per_week = models.PositiveSmallIntegerField(
         null=True, blank=True, verbose_name="Alcohol (units per week)"
     )

@@ -67,7 +67,9 @@ class Patient(models.Model):
     sex_at_birth = models.CharField(max_length=7, choices=Sex.choices, default=Sex.UNKNOWN)
     gender = models.CharField(max_length=40, blank=True)
     birth_year = models.PositiveSmallIntegerField(null=True, blank=True)
-    organs_absent = models.CharField(max_length=60, blank=True, help_text="uterus;cervix;ovaries;prostate;breasts")
+    organs_absent = models.CharField(
+        max_length=60, blank=True, help_text="uterus;cervix;ovaries;prostate;breasts"
+    )
     interpreter_language = models.CharField(max_length=40, blank=True)
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.SCREENING)
     created_at = models.DateTimeField()
@@ -107,7 +109,15 @@ class PatientKey(models.Model):
 class Identity(models.Model):
     """Identifiers, each column encrypted under the person's key. Read through `registry.patients.identity`."""
 
-    FIELDS: ClassVar = ("given_name", "family_name", "previous_names", "birth_date", "local_id", "phone", "email")
+    FIELDS: ClassVar = (
+        "given_name",
+        "family_name",
+        "previous_names",
+        "birth_date",
+        "local_id",
+        "phone",
+        "email",
+    )
 
     patient = models.OneToOneField(Patient, on_delete=models.PROTECT)
     site = models.ForeignKey(Site, on_delete=models.PROTECT)
@@ -124,7 +134,9 @@ class Identity(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["site", "local_id_index"], condition=~Q(local_id_index=""), name="local_id_is_unique_at_its_site"
+                fields=["site", "local_id_index"],
+                condition=~Q(local_id_index=""),
+                name="local_id_is_unique_at_its_site",
             ),
         ]
 
@@ -140,7 +152,9 @@ class SearchWord(models.Model):
     digest = models.CharField(max_length=40)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["patient", "kind", "digest"], name="search_word_once_per_patient")]
+        constraints = [
+            models.UniqueConstraint(fields=["patient", "kind", "digest"], name="search_word_once_per_patient")
+        ]
         indexes = [models.Index(fields=["digest", "kind"], name="search_word_lookup")]
 
     def __str__(self) -> str:
@@ -159,7 +173,9 @@ class ContactPoint(models.Model):
     )  # fmt: skip
     relation = models.CharField(max_length=40, blank=True)
     kind = models.CharField(
-        max_length=8, choices=[("phone", "Phone"), ("email", "E-mail"), ("address", "Address")], default="phone"
+        max_length=8,
+        choices=[("phone", "Phone"), ("email", "E-mail"), ("address", "Address")],
+        default="phone",
     )
     value = models.TextField()
     valid_from = models.DateField()
@@ -215,7 +231,9 @@ class Consent(models.Model):
     class Meta:
         ordering = ["patient", "signed_on", "pk"]
         constraints = [
-            models.UniqueConstraint(fields=["patient", "document", "signed_on"], name="consent_is_recorded_once")
+            models.UniqueConstraint(
+                fields=["patient", "document", "signed_on"], name="consent_is_recorded_once"
+            )
         ]
 
     def __str__(self) -> str:
@@ -231,14 +249,19 @@ class Enrolment(models.Model):
     height_cm = models.DecimalField(max_digits=5, decimal_places=1, null=True, blank=True)
     weight_kg = models.DecimalField(max_digits=5, decimal_places=1, null=True, blank=True)
     insulin_iu_per_day = models.DecimalField(
-        max_digits=6, decimal_places=1, null=True, blank=True, help_text="Blank is unknown; 0 means no insulin."
+        max_digits=6,
+        decimal_places=1,
+        null=True,
+        blank=True,
+        help_text="Blank is unknown; 0 means no insulin.",
     )
     version = models.PositiveIntegerField(default=1, editable=False)
 
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(insulin_iu_per_day=None) | Q(insulin_iu_per_day__gte=0), name="insulin_dose_is_not_negative"
+                condition=Q(insulin_iu_per_day=None) | Q(insulin_iu_per_day__gte=0),
+                name="insulin_dose_is_not_negative",
             ),
         ]
 
@@ -257,14 +280,18 @@ class StatusEvent(models.Model):
     death_confirmed = models.BooleanField(null=True, blank=True)
     cause_of_death = models.CharField(max_length=200, blank=True)
     autopsy = models.CharField(
-        max_length=10, blank=True, choices=[("done", "Done"), ("not_done", "Not done"), ("unknown", "Unknown")]
+        max_length=10,
+        blank=True,
+        choices=[("done", "Done"), ("not_done", "Not done"), ("unknown", "Unknown")],
     )
     recorded_at = models.DateTimeField()
 
     class Meta:
         ordering = ["patient", "on_date", "pk"]
         constraints = [
-            models.UniqueConstraint(fields=["patient", "status", "on_date", "scope"], name="status_is_recorded_once"),
+            models.UniqueConstraint(
+                fields=["patient", "status", "on_date", "scope"], name="status_is_recorded_once"
+            ),
             models.CheckConstraint(
                 condition=Q(status="withdrawn") | Q(scope=""), name="only_a_withdrawal_has_a_scope"
             ),
@@ -303,9 +330,13 @@ class Query(models.Model):
     status = models.CharField(max_length=8, choices=State.choices, default=State.OPEN)
     opened_at = models.DateTimeField()
     answer = models.CharField(max_length=500, blank=True)
-    answered_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    answered_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
     answered_at = models.DateTimeField(null=True)
-    closed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    closed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
     closed_at = models.DateTimeField(null=True)
 
     objects = QueryQuerySet.as_manager()
@@ -314,7 +345,9 @@ class Query(models.Model):
         ordering = ["-opened_at", "-pk"]
         constraints = [
             models.UniqueConstraint(
-                fields=["rule", "record", "field"], condition=~Q(status="closed"), name="one_open_query_per_rule_and_record"
+                fields=["rule", "record", "field"],
+                condition=~Q(status="closed"),
+                name="one_open_query_per_rule_and_record",
             ),
         ]
         indexes = [models.Index(fields=["site", "status"], name="query_by_site_status")]

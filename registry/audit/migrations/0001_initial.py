@@ -4,59 +4,70 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='AuditSeal',
+            name="AuditSeal",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField()),
-                ('entries', models.PositiveIntegerField()),
-                ('last_entry', models.BigIntegerField()),
-                ('digest', models.CharField(max_length=64)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField()),
+                ("entries", models.PositiveIntegerField()),
+                ("last_entry", models.BigIntegerField()),
+                ("digest", models.CharField(max_length=64)),
             ],
             options={
-                'db_table': 'audit_seal',
+                "db_table": "audit_seal",
             },
         ),
         migrations.CreateModel(
-            name='AuditEntry',
+            name="AuditEntry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField()),
-                ('table_name', models.CharField(max_length=80)),
-                ('row_id', models.CharField(max_length=80)),
-                ('action', models.CharField(max_length=30)),
-                ('old', models.TextField()),
-                ('new', models.TextField()),
-                ('actor', models.CharField(max_length=150)),
-                ('user_id', models.BigIntegerField(null=True)),
-                ('role', models.CharField(max_length=200)),
-                ('site', models.CharField(max_length=200)),
-                ('reason', models.TextField()),
-                ('channel', models.CharField(max_length=40)),
-                ('request_id', models.CharField(max_length=40)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField()),
+                ("table_name", models.CharField(max_length=80)),
+                ("row_id", models.CharField(max_length=80)),
+                ("action", models.CharField(max_length=30)),
+                ("old", models.TextField()),
+                ("new", models.TextField()),
+                ("actor", models.CharField(max_length=150)),
+                ("user_id", models.BigIntegerField(null=True)),
+                ("role", models.CharField(max_length=200)),
+                ("site", models.CharField(max_length=200)),
+                ("reason", models.TextField()),
+                ("channel", models.CharField(max_length=40)),
+                ("request_id", models.CharField(max_length=40)),
             ],
             options={
-                'db_table': 'audit_entry',
-                'indexes': [models.Index(fields=['table_name', 'row_id', 'id'], name='audit_row'), models.Index(fields=['at'], name='audit_at')],
+                "db_table": "audit_entry",
+                "indexes": [
+                    models.Index(fields=["table_name", "row_id", "id"], name="audit_row"),
+                    models.Index(fields=["at"], name="audit_at"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='SealedEntry',
+            name="SealedEntry",
             fields=[
-                ('entry_id', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('seal_id', models.BigIntegerField()),
-                ('digest', models.CharField(max_length=64)),
+                ("entry_id", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("seal_id", models.BigIntegerField()),
+                ("digest", models.CharField(max_length=64)),
             ],
             options={
-                'db_table': 'audit_sealed_entry',
-                'indexes': [models.Index(fields=['seal_id'], name='audit_sealed_by')],
+                "db_table": "audit_sealed_entry",
+                "indexes": [models.Index(fields=["seal_id"], name="audit_sealed_by")],
             },
         ),
     ]

@@ -56,7 +56,10 @@ def test_save_update_and_delete_keep_old_and_new() -> None:
     created, changed, removed = entries()
     assert (created.action, created.actor, created.reason) == ("insert", "system:command", "first")
     assert json.loads(created.new)["name"] == "Riverside"
-    assert (json.loads(changed.old)["name"], json.loads(changed.new)["name"]) == ("Riverside", "Riverside Hospital")
+    assert (json.loads(changed.old)["name"], json.loads(changed.new)["name"]) == (
+        "Riverside",
+        "Riverside Hospital",
+    )
     assert (changed.actor, changed.reason) == ("system:worker", "Name was wrong")
     assert (removed.action, removed.new) == ("delete", "")
 
@@ -201,5 +204,7 @@ def test_tampering_with_triggers_away_is_found_and_named(attack: str, where: str
 def test_a_missing_or_altered_trigger_is_named() -> None:
     name = "audit_update_access_site"
     with connection.cursor() as cursor:
-        cursor.execute(f'DROP TRIGGER "{name}"' + ("" if connection.vendor == "sqlite" else " ON access_site"))
+        cursor.execute(
+            f'DROP TRIGGER "{name}"' + ("" if connection.vendor == "sqlite" else " ON access_site")
+        )
     assert [problem.where for problem in seals.verify()] == [name]

@@ -16,12 +16,19 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         problems = seals.verify()
-        facts = {"whole": not problems, "entries": AuditEntry.objects.count(), "seals": AuditSeal.objects.count()}
+        facts = {
+            "whole": not problems,
+            "entries": AuditEntry.objects.count(),
+            "seals": AuditSeal.objects.count(),
+        }
         if options["json"]:
             self.stdout.write(json.dumps(facts | {"problems": [asdict(problem) for problem in problems]}))
         else:
             for problem in problems:
                 self.stdout.write(f"{problem.where}: {problem.what}")
-            self.stdout.write(f"{facts['entries']} entries, {facts['seals']} seals: " + ("NOT whole" if problems else "whole"))
+            self.stdout.write(
+                f"{facts['entries']} entries, {facts['seals']} seals: "
+                + ("NOT whole" if problems else "whole")
+            )
         if problems:
             raise SystemExit(1)

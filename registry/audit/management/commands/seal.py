@@ -15,7 +15,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         made = seals.seal(now=clock.now())
-        facts = {"seal": made.pk if made else None, "entries": made.entries if made else 0, "head": seals.head()}
+        facts = {
+            "seal": made.pk if made else None,
+            "entries": made.entries if made else 0,
+            "head": seals.head(),
+        }
         if options["json"]:
             self.stdout.write(json.dumps(facts))
         else:
