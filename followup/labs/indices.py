@@ -257,7 +257,7 @@ def matsuda(glucose: Sequence[Sample], insulin: Sequence[Sample]) -> Decimal:
     g, i = dict(glucose), dict(insulin)
     if 0 not in g or min(*g.values(), *i.values()) <= 0:
         raise ValueError("the Matsuda index needs a sample at minute 0 and values above 0")
-    means = sum(g.values()) * sum(i.values()) / (len(g) * len(i))
+    means = sum(g.values(), Decimal(0)) * sum(i.values(), Decimal(0)) / (len(g) * len(i))
     return 10000 / (g[Decimal(0)] * i[Decimal(0)] * means).sqrt()
 
 
