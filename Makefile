@@ -38,15 +38,16 @@ test-browser: .venv/.installed-dev ## Walk through the pages in Chromium
 	@.ci/packages chromium fonts-liberation
 	$(PYTEST) -q -m browser $(ARGS)
 
+check docs: export DATA_DIR := $(CURDIR)/.mypy_cache/data
 check: .venv/.installed-dev ## Style, types, imports, migrations, conventions, and that the reference pages are current
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(PY) -m djlint templates --lint --quiet
 	.venv/bin/lint-imports --no-logo --no-cache
-	DATA_DIR=$$(mktemp -d) $(PY) manage.py check
-	DATA_DIR=$$(mktemp -d) $(PY) manage.py makemigrations --check --dry-run
-	DATA_DIR=$$(mktemp -d) $(PY) -m config.reference --check
+	$(PY) manage.py check
+	$(PY) manage.py makemigrations --check --dry-run
+	$(PY) -m config.reference --check
 	$(PY) -m pip --disable-pip-version-check check
 	$(PYTEST) -q tests/test_conventions.py
 
@@ -57,7 +58,7 @@ chaos: .venv/.installed-dev ## Kill, flood and race the running processes
 	$(PYTEST) -q -m chaos $(ARGS)
 
 docs: .venv/.installed ## Write docs/reference from the code
-	DATA_DIR=$$(mktemp -d) $(PY) -m config.reference
+	$(PY) -m config.reference
 
 clean: ## Remove the environment and what the tools made (data in DATA_DIR stays)
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
