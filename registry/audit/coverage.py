@@ -23,6 +23,8 @@ HIDDEN_COLUMNS = {
     "access_user": {"password"},
     "access_accountrequest": {"password"},
     "patients_patientkey": {"wrapped"},
+    "patients_identity": {"local_id_index"},
+    "patients_searchword": {"digest"},
 }
 
 
@@ -37,11 +39,9 @@ class Table:
 def audited_tables() -> Iterator[Table]:
     for model in sorted(audited_models(), key=lambda m: m._meta.db_table):
         meta = model._meta
-        pk = meta.pk
-        assert pk is not None
         columns = tuple(field.column for field in meta.local_concrete_fields)
         hidden = frozenset(HIDDEN_COLUMNS.get(meta.db_table, set()))
-        yield Table(meta.db_table, pk.column, columns, hidden)
+        yield Table(meta.db_table, meta.pk.column, columns, hidden)
 
 
 def audited_models() -> list[type[Model]]:

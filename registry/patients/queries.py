@@ -1,0 +1,111 @@
+"""Opening, answering and closing queries: the questions the record itself raises. Needs `acting_as()`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from django.db import models
+
+from registry.access.models import User
+from registry.audit.acting import because as with_reason
+from registry.patients.models import Query
+from registry.patients.signals import query_opened
+
+BATCH = 500
+
+
+class QueryMovedOn(Exception):
+    """Somebody else answered or closed the query first."""
+
+
+@dataclass(frozen=True)
+class QueryFacts:
+    """What a query is about. `rule`, `record` and `field` make it the same query when it is found again."""
+
+    kind: str
+    rule: str
+    record: str
+    reason: str
+    patient_id: int | None = None
+    site_id: int | None = None
+    field: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.rule, self.record, self.field
+
+
+def record_of(row: models.Model) -> str:
+    """How a query names the record it is about: `patients.enrolment:12`."""
+    return f"{row._meta.label_lower}:{row.pk}"
+
+
+def open_queries(facts: Iterable[QueryFacts], *, now: datetime) -> list[Query]:
+    """Opens those that do not stand open already, tells who listens, and returns the new ones."""
+    wanted = {one.key: one for one in facts}
+    standing = _standing(wanted)
+    new = {key: one for key, one in wanted.items() if key not in standing}
+    if not new:
+        return []
+    # Two sweeps may find the same thing at once: the unique constraint keeps one of the two.
+    Query.objects.bulk_create(
+        [Query(**_columns(one), opened_at=now) for one in new.values()],
+        ignore_conflicts=True,
+        batch_size=BATCH,
+    )
+    opened = [query for key, query in sorted(_standing(new).items())]
+    query_opened.send(sender=Query, queries=[query.pk for query in opened], now=now)
+    return opened
+
+
+def _columns(facts: QueryFacts) -> dict[str, object]:
+    return asdict(facts) | {"reason": facts.reason[:500]}
+
+
+def _standing(wanted: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, str], Query]:
+    keys = set(wanted)
+    records = sorted({record for _, record, _ in keys})
+    found = {}
+    for start in range(0, len(records), BATCH):
+        some = records[start : start + BATCH]
+        for query in Query.objects.filter(record__in=some).exclude(status=Query.State.CLOSED):
+            found[(query.rule, query.record, query.field)] = query
+    return {key: query for key, query in found.items() if key in keys}
+
+
+def close_queries(
+    *, rule: str, records: Sequence[str], now: datetime, because: str, by: User | None = None
+) -> int:
+    """Closes what a correction has settled; returns how many were open."""
+    closed = 0
+    with with_reason(because):
+        for start in range(0, len(records), BATCH):
+            standing = Query.objects.filter(rule=rule, record__in=records[start : start + BATCH])
+            closed += standing.exclude(status=Query.State.CLOSED).update(
+                status=Query.State.CLOSED, closed_at=now, closed_by=by
+            )
+    return closed
+
+
+def answer_query(*, query: Query, answer: str, by: User, now: datetime) -> None:
+    by.require("queries.answer", query.site_id)
+    changed = Query.objects.filter(pk=query.pk, status=Query.State.OPEN).update(
+        status=Query.State.ANSWERED, answer=answer, answered_by=by, answered_at=now
+    )
+    if not changed:
+        raise QueryMovedOn("This query was answered or closed in the meantime.")
+
+
+def close_query(*, query: Query, by: User, now: datetime, because: str = "") -> None:
+    by.require("queries.close", query.site_id)
+    with with_reason(because) if because else nullcontext():
+        changed = (
+            Query.objects.filter(pk=query.pk)
+            .exclude(status=Query.State.CLOSED)
+            .update(status=Query.State.CLOSED, closed_at=now, closed_by=by)
+        )
+    if not changed:
+        raise QueryMovedOn("This query was closed in the meantime.")
