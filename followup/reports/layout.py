@@ -45,16 +45,27 @@ def num(label: str, unit: str = "") -> Column:
 
 
 def table(
-    caption: str, columns: Sequence[Column], rows: Iterable[Sequence[Any]], *, empty: str, notes: Sequence[str] = (),
-    totals: Iterable[Sequence[Any]] = (), width: str = "",
+    caption: str,
+    columns: Sequence[Column],
+    rows: Iterable[Sequence[Any]],
+    *,
+    empty: str,
+    notes: Sequence[str] = (),
+    totals: Iterable[Sequence[Any]] = (),
+    width: str = "",
 ) -> Block:
     """A table whose first column names the row; `empty` is the sentence printed when there is no row."""
     body = [_row(columns, cells, "") for cells in rows]
     if body:
         body += [_row(columns, cells, "total") for cells in totals]
     return {
-        "kind": "table", "caption": caption, "columns": list(columns), "rows": body, "empty": empty,
-        "notes": [note for note in notes if note], "width": width,
+        "kind": "table",
+        "caption": caption,
+        "columns": list(columns),
+        "rows": body,
+        "empty": empty,
+        "notes": [note for note in notes if note],
+        "width": width,
     }
 
 

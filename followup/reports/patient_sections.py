@@ -4,7 +4,7 @@ from typing import Any
 
 from followup import charts
 from followup.reports.layout import Block, Section, figure, num, section, table, text
-from followup.reports.numbers import PatientNumbers, Series
+from followup.reports.patient_numbers import PatientNumbers, Series
 from followup.reports.wording import day, decimal, heading, label
 
 CHECK_NOTE = "A partial check leaves examination and imaging due."
@@ -12,8 +12,8 @@ CHECK_NOTE = "A partial check leaves examination and imaging due."
 
 def patient_sections(numbers: PatientNumbers) -> list[Section]:
     return [
-        section("Open matters", _open_matters(numbers)),
         section("Course since first infusion", _timeline(numbers)),
+        section("Open matters", _open_matters(numbers)),
         section("Infusions", _infusions(numbers)),
         section("Glycaemia, C-peptide and insulin", *_series(numbers), _derived(numbers)),
         section("Schedule", _schedule(numbers)),
@@ -29,14 +29,30 @@ def patient_charts(numbers: PatientNumbers) -> dict[str, dict[str, Any]]:
     per_day, per_kg = numbers["insulin_iu_per_day"], numbers["insulin_iu_per_kg_day"]
     return {
         "timeline": charts.timeline_chart(
-            hba1c=hba1c["points"], c_peptide=c_peptide["points"], insulin_iu_per_kg_day=per_kg["points"],
-            infusions=infusions, events=_event_marks(numbers), today=today,
-            baselines={"hba1c": hba1c["baseline"], "c_peptide": c_peptide["baseline"], "insulin_iu_per_kg_day": per_kg["baseline"]}),
+            hba1c=hba1c["points"],
+            c_peptide=c_peptide["points"],
+            insulin_iu_per_kg_day=per_kg["points"],
+            infusions=infusions,
+            events=_event_marks(numbers),
+            today=today,
+            baselines={
+                "hba1c": hba1c["baseline"],
+                "c_peptide": c_peptide["baseline"],
+                "insulin_iu_per_kg_day": per_kg["baseline"],
+            },
+        ),
         "hba1c": charts.hba1c_chart(hba1c["points"], infusions, baseline=hba1c["baseline"], today=today),
-        "c_peptide": charts.c_peptide_chart(c_peptide["points"], infusions, baseline=c_peptide["baseline"], today=today),
+        "c_peptide": charts.c_peptide_chart(
+            c_peptide["points"], infusions, baseline=c_peptide["baseline"], today=today
+        ),
         "insulin": charts.insulin_chart(
-            per_day["points"], per_kg["points"], infusions, baseline_iu_per_day=per_day["baseline"],
-            baseline_iu_per_kg_day=per_kg["baseline"], today=today),
+            per_day["points"],
+            per_kg["points"],
+            infusions,
+            baseline_iu_per_day=per_day["baseline"],
+            baseline_iu_per_kg_day=per_kg["baseline"],
+            today=today,
+        ),
     }
 
 
@@ -45,14 +61,22 @@ def patient_facts(numbers: PatientNumbers) -> list[tuple[str, str]]:
     patient, identity = numbers["patient"], numbers["patient"]["identity"]
     facts = [("Patient", patient["patient_id"])]
     if identity:
-        facts += [("Name", identity["full_name"]), ("Born", day(identity["birth_date"])),
-                  ("Local record", identity["local_id"] or "–"), ("Phone", identity["phone"] or "–")]
+        facts += [
+            ("Name", identity["full_name"]),
+            ("Born", day(identity["birth_date"])),
+            ("Local record", identity["local_id"] or "–"),
+            ("Phone", identity["phone"] or "–"),
+        ]
     else:
         facts.append(("Year of birth", str(patient["birth_year"] or "unknown")))
     return [
-        *facts, ("Sex at birth", label(patient["sex"])), ("Site", patient["site"]),
-        ("Status", f"{label(patient['status'])} since {day(patient['status_since'])}"), ("Enrolled", day(patient["enrolled_on"])),
-        ("Diabetes since", day(patient["diabetes_since"])), ("Last contact", day(patient["last_contact"])),
+        *facts,
+        ("Sex at birth", label(patient["sex"])),
+        ("Site", patient["site"]),
+        ("Status", f"{label(patient['status'])} since {day(patient['status_since'])}"),
+        ("Enrolled", day(patient["enrolled_on"])),
+        ("Diabetes since", day(patient["diabetes_since"])),
+        ("Last contact", day(patient["last_contact"])),
         ("Next visit", day(patient["next_visit"])),
     ]
 
@@ -65,13 +89,15 @@ def _event_marks(numbers: PatientNumbers) -> list[dict[str, Any]]:
     """Only events whose day is known can stand on a time axis; the table lists them all."""
     return [
         {"date": e["onset_date"], "term": e["term"], "grade": e["grade"], "is_serious": e["is_serious"]}
-        for e in numbers["events"] if len(e["onset_date"]) == 10
+        for e in numbers["events"]
+        if len(e["onset_date"]) == 10
     ]
 
 
 def _open_matters(numbers: PatientNumbers) -> Block:
     return table(
-        "At the cut-off", [text("Kind"), text("Matter"), text("Since"), text("Due")],
+        "At the cut-off",
+        [text("Kind"), text("Matter"), text("Since"), text("Due")],
         [(heading(m["kind"]), m["text"], day(m["since"]), day(m["due_on"])) for m in numbers["open_matters"]],
         empty="Nothing was open at the cut-off.",
     )
@@ -79,26 +105,57 @@ def _open_matters(numbers: PatientNumbers) -> Block:
 
 def _timeline(numbers: PatientNumbers) -> Block:
     marks = _event_marks(numbers)
-    sentence = charts.describe_timeline(hba1c=numbers["hba1c_percent"]["points"], infusions=_infusion_marks(numbers),
-                                        events=marks, today=numbers["cover"]["cut_off"])
+    sentence = charts.describe_timeline(
+        hba1c=numbers["hba1c_percent"]["points"],
+        infusions=_infusion_marks(numbers),
+        events=marks,
+        today=numbers["cover"]["cut_off"],
+    )
     block = figure("Timeline", "timeline", sentence)
     partial = len(numbers["events"]) - len(marks)
     if partial:
-        block["notes"] = [f"{partial} with a partly known date is in the table of events only." if partial == 1
-                          else f"{partial} events with a partly known date are in the table of events only."]
+        block["notes"] = [
+            f"{partial} with a partly known date is in the table of events only."
+            if partial == 1
+            else f"{partial} events with a partly known date are in the table of events only."
+        ]
     return block
 
 
 def _infusions(numbers: PatientNumbers) -> Block:
     return table(
         "Infusions given",
-        [num("No."), text("Date"), text("Lot"), text("Source"), text("Route"), num("Cells", "million"), num("Viable", "%"),
-         num("Weight", "kg"), num("Viable dose", "million/kg"), text("Reaction"), text("Deviations")],
-        [(i["number"], day(i["infused_on"]), i["lot"] or "hidden", label(i["tissue_source"]), label(i["route"]),
-          decimal(i["cells_total_million"]), decimal(i["viability_percent"]), decimal(i["weight_kg"]),
-          decimal(i["viable_million_cells_per_kg"], 2), i["reaction"] or "–", "; ".join(i["deviations"]) or "none")
-         for i in numbers["infusions"]],
-        empty="No infusion was given up to the cut-off.", width="dense",
+        [
+            num("No."),
+            text("Date"),
+            text("Lot"),
+            text("Source"),
+            text("Route"),
+            num("Cells", "million"),
+            num("Viable", "%"),
+            num("Weight", "kg"),
+            num("Viable dose", "million/kg"),
+            text("Reaction"),
+            text("Deviations"),
+        ],
+        [
+            (
+                i["number"],
+                day(i["infused_on"]),
+                i["lot"] or "hidden",
+                label(i["tissue_source"]),
+                label(i["route"]),
+                decimal(i["cells_total_million"]),
+                decimal(i["viability_percent"]),
+                decimal(i["weight_kg"]),
+                decimal(i["viable_million_cells_per_kg"], 2),
+                i["reaction"] or "–",
+                "; ".join(i["deviations"]) or "none",
+            )
+            for i in numbers["infusions"]
+        ],
+        empty="No infusion was given up to the cut-off.",
+        width="dense",
     )
 
 
@@ -110,8 +167,13 @@ def _series(numbers: PatientNumbers) -> list[Block]:
         ("Insulin dose", "insulin", "IU/day", numbers["insulin_iu_per_day"]),
     ]
     return [
-        figure(name, chart, charts.describe_series(
-            series["points"], marks, name=name, unit=unit, baseline=series["baseline"]))
+        figure(
+            name,
+            chart,
+            charts.describe_series(
+                series["points"], marks, name=name, unit=unit, baseline=series["baseline"]
+            ),
+        )
         for name, chart, unit, series in plan
     ]
 
@@ -119,11 +181,29 @@ def _series(numbers: PatientNumbers) -> list[Block]:
 def _derived(numbers: PatientNumbers) -> Block:
     return table(
         "Derived indices, latest",
-        [text("Index"), text("Unit"), num("Baseline"), num("Latest"), text("On"), text("Status"), text("Formula")],
-        [(heading(d["code"]), d["unit"], _short(d["baseline"]), _short(d["value"]), day(d["at"]),
-          label(d["status"]) + (f": {d['reason']}" if d["reason"] else ""), f"version\u00a0{d['formula_version']}")
-         for d in numbers["derived"]],
-        empty="No derived index was calculated.", width="dense",
+        [
+            text("Index"),
+            text("Unit"),
+            num("Baseline"),
+            num("Latest"),
+            text("On"),
+            text("Status"),
+            text("Formula"),
+        ],
+        [
+            (
+                heading(d["code"]),
+                d["unit"],
+                _short(d["baseline"]),
+                _short(d["value"]),
+                day(d["at"]),
+                label(d["status"]) + (f": {d['reason']}" if d["reason"] else ""),
+                f"version\u00a0{d['formula_version']}",
+            )
+            for d in numbers["derived"]
+        ],
+        empty="No derived index was calculated.",
+        width="dense",
     )
 
 
@@ -133,35 +213,72 @@ def _short(number: float | None) -> str:
 
 def _schedule(numbers: PatientNumbers) -> Block:
     return table(
-        "Visits", [text("Visit"), text("Target"), text("Window"), text("State"), text("Done on"), num("Late", "days")],
-        [(v["label"], day(v["target_date"]), f"{day(v['window_opens'])} to {day(v['window_closes'])}", heading(v["status"]),
-          day(v["actual_date"]), "–" if v["days_late"] is None else v["days_late"]) for v in numbers["schedule"]],
-        empty="No visit is planned.", width="dense",
+        "Visits",
+        [text("Visit"), text("Target"), text("Window"), text("State"), text("Done on"), num("Late", "days")],
+        [
+            (
+                v["label"],
+                day(v["target_date"]),
+                f"{day(v['window_opens'])} to {day(v['window_closes'])}",
+                heading(v["status"]),
+                day(v["actual_date"]),
+                "–" if v["days_late"] is None else v["days_late"],
+            )
+            for v in numbers["schedule"]
+        ],
+        empty="No visit is planned.",
+        width="dense",
     )
 
 
 def _events(numbers: PatientNumbers) -> Block:
     return table(
-        "All adverse events", [text("Event"), text("Term"), num("Grade"), text("Serious"), text("Onset"), text("Ended"),
-                               text("Outcome"), text("Related to cells")],
-        [(e["event_ref"], e["term"], e["grade"] or "–", "serious" if e["is_serious"] else "no", day(e["onset_date"]),
-          day(e["end_date"]), label(e["outcome"]), label(e["relatedness_cells"] or "not assessed")) for e in numbers["events"]],
-        empty="No adverse event was recorded.", width="dense",
+        "All adverse events",
+        [
+            text("Event"),
+            text("Term"),
+            num("Grade"),
+            text("Serious"),
+            text("Onset"),
+            text("Ended"),
+            text("Outcome"),
+            text("Related to cells"),
+        ],
+        [
+            (
+                e["event_ref"],
+                e["term"],
+                e["grade"] or "–",
+                "serious" if e["is_serious"] else "no",
+                day(e["onset_date"]),
+                day(e["end_date"]),
+                label(e["outcome"]),
+                label(e["relatedness_cells"] or "not assessed"),
+            )
+            for e in numbers["events"]
+        ],
+        empty="No adverse event was recorded.",
+        width="dense",
     )
 
 
 def _checks(numbers: PatientNumbers) -> Block:
     return table(
-        "Checks made", [text("Date"), text("Visit"), text("Contact"), text("Extent"), text("Result")],
-        [(day(c["on_date"]), c["visit_code"], label(c["contact_mode"]), c["completeness"], c["result"])
-         for c in numbers["neoplasia_checks"]],
-        empty="No neoplasia check was made.", notes=[CHECK_NOTE],
+        "Checks made",
+        [text("Date"), text("Visit"), text("Contact"), text("Extent"), text("Result")],
+        [
+            (day(c["on_date"]), c["visit_code"], label(c["contact_mode"]), c["completeness"], c["result"])
+            for c in numbers["neoplasia_checks"]
+        ],
+        empty="No neoplasia check was made.",
+        notes=[CHECK_NOTE],
     )
 
 
 def _status(numbers: PatientNumbers) -> Block:
     return table(
-        "Status", [text("Status"), text("From"), text("Reason")],
+        "Status",
+        [text("Status"), text("From"), text("Reason")],
         [(heading(s["status"]), day(s["on_date"]), s["reason"] or "–") for s in numbers["status_history"]],
         empty="No status was recorded.",
     )
@@ -169,8 +286,17 @@ def _status(numbers: PatientNumbers) -> Block:
 
 def _consents(numbers: PatientNumbers) -> Block:
     return table(
-        "Consent", [text("Version"), text("Language"), text("Signed"), text("Covers"), text("Withdrawn")],
-        [(c["version"], c["language"], day(c["signed_on"]), ", ".join(c["tiers"]) or "–",
-          f"{day(c['withdrawn_on'])}: {label(c['scope'])}" if c["withdrawn_on"] else "no") for c in numbers["consents"]],
+        "Consent",
+        [text("Version"), text("Language"), text("Signed"), text("Covers"), text("Withdrawn")],
+        [
+            (
+                c["version"],
+                c["language"],
+                day(c["signed_on"]),
+                ", ".join(c["tiers"]) or "–",
+                f"{day(c['withdrawn_on'])}: {label(c['scope'])}" if c["withdrawn_on"] else "no",
+            )
+            for c in numbers["consents"]
+        ],
         empty="No consent was recorded.",
     )

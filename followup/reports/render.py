@@ -1,6 +1,7 @@
 """HTML and chart specifications in, one PDF file out, made in a fresh and limited subprocess."""
 
 import base64
+import contextlib
 import functools
 import hashlib
 import json
@@ -17,13 +18,11 @@ from typing import Any
 PROJECT = Path(__file__).resolve().parents[2]
 VENDORED_FONTS = PROJECT / "config" / "static" / "vendor" / "inter"
 
-FONT_FAMILY = "Registry Sans"  # no machine has a font of this name, so none can take its place
 FONT_WEIGHTS = (400, 600)
+# Families of our own: no machine has them, so none can take their place; two files never share a name.
 FONT_FILES = {
-    "inter-latin-wght-normal.woff2": "U+0000-00FF, U+0131, U+0152-0153, U+02BB-02BC, U+02C6, U+02DA, U+02DC, "
-    "U+2000-206F, U+20AC, U+2122, U+2191, U+2193, U+2212, U+2215, U+FEFF, U+FFFD",
-    "inter-latin-ext-wght-normal.woff2": "U+0100-0130, U+0132-0151, U+0154-02BA, U+02BD-02C5, U+02C7-02CC, "
-    "U+1E00-1E9F, U+1EF2-1EFF, U+20A0-20AB, U+20AD-20C0, U+2113, U+2C60-2C7F, U+A720-A7FF",
+    "Registry Sans": "inter-latin-wght-normal.woff2",
+    "Registry Sans Extended": "inter-latin-ext-wght-normal.woff2",
 }
 
 MEBIBYTE = 1024 * 1024
@@ -62,26 +61,38 @@ def weasyprint_available() -> bool:
 
 
 def render_pdf(
-    *, html: str, charts: dict[str, dict[str, Any]], out: Path, title: str, timeout_seconds: int = 120,
-    data_limit_bytes: int = DATA_LIMIT_BYTES, resident_limit_bytes: int = RESIDENT_LIMIT_BYTES,
+    *,
+    html: str,
+    charts: dict[str, dict[str, Any]],
+    out: Path,
+    title: str,
+    timeout_seconds: int = 120,
+    data_limit_bytes: int = DATA_LIMIT_BYTES,
+    resident_limit_bytes: int = RESIDENT_LIMIT_BYTES,
 ) -> RenderResult:
     """Write the PDF of `html` to `out`, whole or not at all.
 
     `charts` are Vega-Lite specifications placed where the page says `<img src="chart:NAME">`. The same input gives
     the same bytes. Raises RenderFailed with a reason a person can act on.
     """
-    if title not in html:
-        raise RenderFailed("The document does not carry its own title.")
     started = time.monotonic()
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".render-", dir=out.parent) as folder:
         scratch = Path(folder)
         made = scratch / "document.pdf"
         job = {
-            "html": html, "charts": charts, "fonts": _fonts(), "out": str(made), "scratch": folder,
-            "data_bytes": data_limit_bytes, "cpu_seconds": timeout_seconds,
+            "html": html,
+            "title": title,
+            "charts": charts,
+            "fonts": _fonts(),
+            "out": str(made),
+            "scratch": folder,
+            "data_bytes": data_limit_bytes,
+            "cpu_seconds": timeout_seconds,
         }
-        answer = _run_child(job, scratch, timeout_seconds=timeout_seconds, resident_limit_bytes=resident_limit_bytes)
+        answer = _run_child(
+            job, scratch, timeout_seconds=timeout_seconds, resident_limit_bytes=resident_limit_bytes
+        )
         sha256 = hashlib.sha256(made.read_bytes()).hexdigest()
         _move_into_place(made, out)
     return RenderResult(sha256=sha256, pages=answer["pages"], seconds=round(time.monotonic() - started, 2))
@@ -89,18 +100,25 @@ def render_pdf(
 
 def _fonts() -> list[dict[str, Any]]:
     return [
-        {"family": FONT_FAMILY, "weights": FONT_WEIGHTS, "range": characters,
-         "base64": base64.b64encode((VENDORED_FONTS / name).read_bytes()).decode()}
-        for name, characters in FONT_FILES.items()
-        if (VENDORED_FONTS / name).exists()
+        {
+            "family": family,
+            "weights": FONT_WEIGHTS,
+            "base64": base64.b64encode((VENDORED_FONTS / name).read_bytes()).decode(),
+        }
+        for family, name in FONT_FILES.items()
     ]
 
 
 def _minimal_environment(scratch: Path) -> dict[str, str]:
     """Nothing of ours leaks in, and nothing that could change the bytes: clock zone, locale, hash seed, font dates."""
     return {
-        "PATH": os.environ.get("PATH", os.defpath), "HOME": str(scratch), "XDG_CACHE_HOME": str(scratch),
-        "LANG": "C.UTF-8", "TZ": "UTC", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1",
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(scratch),
+        "XDG_CACHE_HOME": str(scratch),
+        "LANG": "C.UTF-8",
+        "TZ": "UTC",
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
         "SOURCE_DATE_EPOCH": "0",
     }
 
@@ -112,8 +130,13 @@ def _run_child(
     job_file.write_text(json.dumps(job), encoding="utf-8")
     with job_file.open("rb") as stdin, answer_file.open("wb") as stdout, log_file.open("wb") as stderr:
         child = subprocess.Popen(
-            [sys.executable, "-s", "-m", "followup.reports.render_child"], stdin=stdin, stdout=stdout, stderr=stderr,
-            cwd=PROJECT, env=_minimal_environment(scratch), start_new_session=True,
+            [sys.executable, "-s", "-m", "followup.reports.render_child"],
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            cwd=PROJECT,
+            env=_minimal_environment(scratch),
+            start_new_session=True,
         )
         try:
             _watch(child, timeout_seconds=timeout_seconds, resident_limit_bytes=resident_limit_bytes)
@@ -143,10 +166,8 @@ def _resident_bytes(pid: int) -> int:
 
 
 def _kill_group(child: subprocess.Popen[bytes]) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):  # already gone
         os.killpg(child.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass  # already gone
     child.wait()
 
 

@@ -28,14 +28,20 @@ def limit_this_process(*, data_bytes: int, cpu_seconds: int) -> None:
 
 
 def needed_fonts(fonts: list[dict[str, Any]], text: str) -> list[dict[str, Any]]:
-    """The fonts that hold at least one character of the text (cutting a font costs most of a second)."""
-    used = {ord(character) for character in text}
-    return [f for f in fonts if any(low <= code <= high for low, high in _ranges(f["range"]) for code in used)]
+    """The fonts that draw a character no earlier font draws, each with the characters it has.
 
+    Cutting a font costs most of a second, so one that would not be seen is left out.
+    """
+    from fontTools.ttLib import TTFont
 
-def _ranges(unicode_range: str) -> list[tuple[int, int]]:
-    pairs = [part.strip().removeprefix("U+").split("-") for part in unicode_range.split(",")]
-    return [(int(pair[0], 16), int(pair[-1], 16)) for pair in pairs]
+    wanted = {ord(character) for character in text}
+    needed = []
+    for font in fonts:
+        drawn = set(TTFont(io.BytesIO(base64.b64decode(font["base64"]))).getBestCmap())
+        if drawn & wanted:
+            needed.append(font | {"range": ", ".join(f"U+{code:04X}" for code in sorted(drawn & wanted))})
+        wanted -= drawn
+    return needed
 
 
 def static_fonts(fonts: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
@@ -43,24 +49,33 @@ def static_fonts(fonts: list[dict[str, Any]], folder: Path) -> list[dict[str, An
 
     The family is renamed so that a font of the same name on this machine can never take its place.
     """
+    return [
+        {
+            "family": font["family"],
+            "weight": weight,
+            "range": font["range"],
+            "path": folder / f"{n}-{weight}.ttf",
+        }
+        for n, font in enumerate(fonts)
+        for weight in font["weights"]
+        if _cut_font(font, weight, folder / f"{n}-{weight}.ttf")
+    ]
+
+
+def _cut_font(font: dict[str, Any], weight: int, path: Path) -> bool:
     from fontTools.ttLib import TTFont
     from fontTools.varLib import instancer
 
-    made = []
-    for number, font in enumerate(fonts):
-        for weight in font["weights"]:
-            face = TTFont(io.BytesIO(base64.b64decode(font["base64"])), recalcTimestamp=False)
-            if "fvar" in face:
-                face = instancer.instantiateVariableFont(face, {"wght": weight}, updateFontNames=False)
-            for record in face["name"].names:
-                if record.nameID in (1, 4, 16):
-                    record.string = font["family"]
-            face["OS/2"].usWeightClass = weight
-            face.flavor = None
-            path = folder / f"{number}-{weight}.ttf"
-            face.save(path)
-            made.append({"family": font["family"], "weight": weight, "range": font["range"], "path": path})
-    return made
+    face = TTFont(io.BytesIO(base64.b64decode(font["base64"])), recalcTimestamp=False)
+    if "fvar" in face:
+        face = instancer.instantiateVariableFont(face, {"wght": weight}, updateFontNames=False)
+    for record in face["name"].names:
+        if record.nameID in (1, 4, 16):
+            record.string = font["family"]
+    face["OS/2"].usWeightClass = weight
+    face.flavor = None
+    face.save(path)
+    return True
 
 
 def font_css(faces: list[dict[str, Any]]) -> str:
@@ -90,7 +105,7 @@ def with_charts(html: str, charts: dict[str, Any], folder: Path) -> str:
     return html
 
 
-def write_pdf(html: str, css: str, out: Path) -> int:
+def write_pdf(html: str, css: str, out: Path, title: str) -> int:
     """Write the PDF and return its number of pages; only `data:` addresses are ever opened."""
     from weasyprint import CSS, HTML
     from weasyprint.text.fonts import FontConfiguration
@@ -100,8 +115,17 @@ def write_pdf(html: str, css: str, out: Path) -> int:
     fonts = FontConfiguration()
     sheet = CSS(string=css, font_config=fonts, url_fetcher=fetcher)
     document = HTML(string=html, url_fetcher=fetcher).render(font_config=fonts, stylesheets=[sheet])
+    _keep_only_the_title(document.metadata, title)
     document.write_pdf(target=str(out), pdf_tags=True)
     return len(document.pages)
+
+
+def _keep_only_the_title(metadata: Any, title: str) -> None:
+    """The file says what it is and which program made it; no author, no clock, no attachment."""
+    metadata.title = title
+    metadata.authors, metadata.keywords, metadata.attachments = [], [], []
+    metadata.description = metadata.generator = metadata.created = metadata.modified = None
+    metadata.custom = {}
 
 
 def main() -> int:
@@ -113,7 +137,7 @@ def main() -> int:
     try:
         faces = static_fonts(needed_fonts(job["fonts"], job["html"] + str(job["charts"])), scratch)
         html = with_charts(job["html"], job["charts"], scratch)
-        result: dict[str, Any] = {"pages": write_pdf(html, font_css(faces), Path(job["out"]))}
+        result: dict[str, Any] = {"pages": write_pdf(html, font_css(faces), Path(job["out"]), job["title"])}
     except MemoryError:
         result = {"error": "the document needs more memory than is allowed"}
     except Exception as error:

@@ -19,15 +19,25 @@ def numbers_add_up(numbers: SafetyNumbers) -> list[str]:
 def _disposition_contradictions(numbers: SafetyNumbers) -> list[str]:
     rows, found = numbers["disposition"], []
     counts = Counter(patient_id for row in rows for patient_id in row["patient_ids"])
-    found += [f"{patient_id} is in {n} rows of the disposition." for patient_id, n in sorted(counts.items()) if n > 1]
+    found += [
+        f"{patient_id} is in {n} rows of the disposition."
+        for patient_id, n in sorted(counts.items())
+        if n > 1
+    ]
     for row in rows:
         stated = row["infused"] + row["never_infused"]
         if stated != len(row["patient_ids"]):
-            found.append(f"Disposition row {row['status']} states {stated} persons and names {len(row['patient_ids'])}.")
+            found.append(
+                f"Disposition row {row['status']} states {stated} persons and names {len(row['patient_ids'])}."
+            )
     if len(counts) != numbers["persons_in_registry"]:
-        found.append(f"Disposition holds {len(counts)} persons, the registry {numbers['persons_in_registry']}.")
+        found.append(
+            f"Disposition holds {len(counts)} persons, the registry {numbers['persons_in_registry']}."
+        )
     withdrawn = sum(len(row["patient_ids"]) for row in rows if row["status"] == "withdrawn")
-    found += _differs("Withdrawals by scope", sum(r["persons"] for r in numbers["withdrawals"]), "withdrawn", withdrawn)
+    found += _differs(
+        "Withdrawals by scope", sum(r["persons"] for r in numbers["withdrawals"]), "withdrawn", withdrawn
+    )
     return found
 
 
@@ -36,12 +46,21 @@ def _exposure_contradictions(numbers: SafetyNumbers) -> list[str]:
     infused = sum(row["infused"] for row in numbers["disposition"])
     by_count = exposure["persons_by_infusions"]
     found = _differs("Exposed persons", exposure["persons"], "infused in the disposition", infused)
-    found += _differs("Infusions by source and route", sum(r["infusions"] for r in exposure["rows"]), "all",
-                      exposure["infusions"])
-    found += _differs("Persons by number of infusions", sum(r["persons"] for r in by_count), "exposed",
-                      exposure["persons"])
-    found += _differs("Infusions by number per person", sum(r["persons"] * r["infusions"] for r in by_count), "all",
-                      exposure["infusions"])
+    found += _differs(
+        "Infusions by source and route",
+        sum(r["infusions"] for r in exposure["rows"]),
+        "all",
+        exposure["infusions"],
+    )
+    found += _differs(
+        "Persons by number of infusions", sum(r["persons"] for r in by_count), "exposed", exposure["persons"]
+    )
+    found += _differs(
+        "Infusions by number per person",
+        sum(r["persons"] * r["infusions"] for r in by_count),
+        "all",
+        exposure["infusions"],
+    )
     for row in exposure["rows"]:
         where = f"Dose bands of {row['tissue_source']} by {row['route']}"
         found += _differs(where, sum(row["by_band"].values()), "infusions", row["infusions"])
@@ -55,8 +74,9 @@ def _event_contradictions(numbers: SafetyNumbers) -> list[str]:
         found += _differs(f"Worst grades of {name}", sum(row["worst"].values()), "persons", row["persons"])
     totals = {row["kind"]: row["events"] for row in numbers["event_overview"]}
     listed = len(numbers["serious_events"])
-    found += _differs("Events by term", sum(r["events"] for r in numbers["event_terms"]), "any event",
-                      totals.get("any", 0))
+    found += _differs(
+        "Events by term", sum(r["events"] for r in numbers["event_terms"]), "any event", totals.get("any", 0)
+    )
     found += _differs("Serious events listed", listed, "serious in the overview", totals.get("serious", 0))
     return found
 
@@ -66,11 +86,15 @@ def _neoplasia_contradictions(neoplasia: Neoplasia) -> list[str]:
     counted = sum(row["is_counted"] for row in neoplasia["listing"])
     for row in neoplasia["rates"]:
         if row["definition"] != "without_first_6_months":
-            found += _differs(f"Neoplasia cases ({row['definition']})", row["cases"], "counted in the listing", counted)
+            found += _differs(
+                f"Neoplasia cases ({row['definition']})", row["cases"], "counted in the listing", counted
+            )
         if row["person_years"] and row["rate_per_100_person_years"] is not None:
             rate = 100 * row["cases"] / row["person_years"]
             if abs(rate - row["rate_per_100_person_years"]) > 0.01:
-                found.append(f"The neoplasia rate ({row['definition']}) is not its cases over its person-years.")
+                found.append(
+                    f"The neoplasia rate ({row['definition']}) is not its cases over its person-years."
+                )
     return found
 
 
@@ -78,9 +102,13 @@ def _reconciliation_contradictions(numbers: SafetyNumbers) -> list[str]:
     found = []
     for row in numbers["reconciliation"]:
         left = row["in_registry"] - sum(row["excluded"].values())
-        found += _differs(f"{row['record'].capitalize()} counted", row["counted"], "in the registry less excluded", left)
+        found += _differs(
+            f"{row['record'].capitalize()} counted", row["counted"], "in the registry less excluded", left
+        )
         if row["record"] == "patients":
-            found += _differs("Patients reconciled", row["in_registry"], "in the registry", numbers["persons_in_registry"])
+            found += _differs(
+                "Patients reconciled", row["in_registry"], "in the registry", numbers["persons_in_registry"]
+            )
     return found
 
 

@@ -1,15 +1,20 @@
 """The periodic safety report as sections of tables and figures, made from its frozen numbers alone."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from followup import charts
-from followup.reports.layout import NOT_OURS, Block, Section, figure, num, paragraph, section, table, text
-from followup.reports.numbers import EventListingRow, NeoplasiaRateRow, SafetyNumbers
+from followup.reports import charts
+from followup.reports.layout import NOT_OURS, Block, Section, figure, num, section, table, text
+from followup.reports.numbers import NeoplasiaRateRow, SafetyNumbers
+from followup.reports.safety_events import (
+    NO_PROOF,
+    event_blocks,
+    grade_bars,
+    neoplasia_blocks,
+    reaction_table,
+    serious_blocks,
+    special_interest_table,
+)
 from followup.reports.wording import count, day, decimal, heading, interval, label, plural, share
-
-GRADES = charts.GRADES
-NO_PROOF = "Few person-years: the absence or small number of cases does not show absence of risk."
 
 
 def safety_sections(numbers: SafetyNumbers) -> list[Section]:
@@ -17,23 +22,23 @@ def safety_sections(numbers: SafetyNumbers) -> list[Section]:
         section("Disposition", *_disposition(numbers)),
         section("Persons at baseline", *_baseline(numbers)),
         section("Exposure", *_exposure(numbers)),
-        section("Adverse events", *_events(numbers)),
-        section("Infusion reactions", _reactions(numbers)),
-        section("Serious adverse events", *_serious(numbers)),
-        section("Events of special interest", _special_interest(numbers)),
-        section("Neoplasia", *_neoplasia(numbers)),
+        section("Adverse events", *event_blocks(numbers)),
+        section("Infusion reactions", reaction_table(numbers)),
+        section("Serious adverse events", *serious_blocks(numbers)),
+        section("Events of special interest", special_interest_table(numbers)),
+        section("Neoplasia", *neoplasia_blocks(numbers)),
         section("Follow-up completeness", *_follow_up(numbers)),
         section("Open data-quality queries", _queries(numbers)),
         section("Reconciliation", _reconciliation(numbers)),
-        section("Sections completed by the sponsor", *_sponsor()),
-        section("Definitions and versions", *_definitions(numbers)),
+        section("Sections completed by the sponsor", _sponsor()),
+        section("Definitions and versions", _definitions(numbers)),
     ]
 
 
 def safety_charts(numbers: SafetyNumbers) -> dict[str, dict[str, Any]]:
     return {
         "exposure": charts.safety_exposure_chart(_exposure_bars(numbers)),
-        "grades": charts.event_grades_chart(_grade_bars(numbers)),
+        "grades": charts.event_grades_chart(grade_bars(numbers)),
         "completeness": charts.completeness_chart(numbers["follow_up"]["completeness"]),
     }
 
@@ -46,18 +51,30 @@ def safety_summary(numbers: SafetyNumbers) -> list[dict[str, str]]:
     rate = _main_rate(numbers)
     serious, fatal = overview.get("serious"), overview.get("fatal")
     return [
-        _fact(count(numbers["persons_in_registry"]), "persons in the registry",
-              f"{exposure['persons']} infused; each is in exactly one row of the disposition."),
+        _fact(
+            count(numbers["persons_in_registry"]),
+            "persons in the registry",
+            f"{exposure['persons']} infused; each is in exactly one row of the disposition.",
+        ),
         _fact(count(exposure["infusions"]), "infusions", f"{exposure['infusions_in_period']} in the period."),
-        _fact(decimal(years["years_cumulative"] if years else None), "person-years since first infusion",
-              f"{decimal(years['years_in_period'] if years else None)} in the period."),
-        _fact(count(serious["events"] if serious else 0), "serious adverse events",
-              f"{plural(serious['persons'] if serious else 0, 'person')}; {serious['events_in_period'] if serious else 0} "
-              f"in the period; {fatal['events'] if fatal else 0} fatal."),
+        _fact(
+            decimal(years["years_cumulative"] if years else None),
+            "person-years since first infusion",
+            f"{decimal(years['years_in_period'] if years else None)} in the period.",
+        ),
+        _fact(
+            count(serious["events"] if serious else 0),
+            "serious adverse events",
+            f"{plural(serious['persons'] if serious else 0, 'person')}; {serious['events_in_period'] if serious else 0} "
+            f"in the period; {fatal['events'] if fatal else 0} fatal.",
+        ),
         _fact(count(rate["cases"] if rate else 0), "neoplasia cases counted", _rate_sentence(rate)),
-        _fact(count(len(follow_up["overdue"])), "visits overdue",
-              f"{follow_up['persons_seen_within_12_months']} of {follow_up['persons_under_follow_up']} persons under "
-              f"follow-up were seen within 12 months; {follow_up['persons_without_next_visit']} have no next visit."),
+        _fact(
+            count(len(follow_up["overdue"])),
+            "visits overdue",
+            f"{follow_up['persons_seen_within_12_months']} of {follow_up['persons_under_follow_up']} persons under "
+            f"follow-up were seen within 12 months; {follow_up['persons_without_next_visit']} have no next visit.",
+        ),
     ]
 
 
@@ -72,8 +89,10 @@ def _main_rate(numbers: SafetyNumbers) -> NeoplasiaRateRow | None:
 def _rate_sentence(rate: NeoplasiaRateRow | None) -> str:
     if rate is None:
         return "No person-time yet."
-    return (f"{decimal(rate['rate_per_100_person_years'], 2)} per 100 person-years, exact 95 % interval "
-            f"{interval(rate['low'], rate['high'])}. {NO_PROOF}")
+    return (
+        f"{decimal(rate['rate_per_100_person_years'], 2)} per 100 person-years, exact 95 % interval "
+        f"{interval(rate['low'], rate['high'])}. {NO_PROOF}"
+    )
 
 
 def _disposition(numbers: SafetyNumbers) -> list[Block]:
@@ -84,13 +103,25 @@ def _disposition(numbers: SafetyNumbers) -> list[Block]:
     main = table(
         "Every person in the registry, in exactly one row",
         [text("Status at the cut-off"), num("Infused", "n"), num("Never infused", "n"), num("All", "n (%)")],
-        [(heading(r["status"]), r["infused"], r["never_infused"], share(r["infused"] + r["never_infused"], whole)) for r in rows],
-        totals=[("All persons", infused, never, whole)], empty="Nobody is in the registry.",
+        [
+            (
+                heading(r["status"]),
+                r["infused"],
+                r["never_infused"],
+                share(r["infused"] + r["never_infused"], whole),
+            )
+            for r in rows
+        ],
+        totals=[("All persons", infused, never, whole)],
+        empty="Nobody is in the registry.",
         notes=[f"The sum of {whole} {held} the {numbers['persons_in_registry']} persons in the registry."],
     )
     scopes = table(
-        "Withdrawals by scope", [text("Scope"), num("Persons", "n")],
-        [(heading(r["scope"]), r["persons"]) for r in numbers["withdrawals"]], empty="Nobody has withdrawn.", width="narrow",
+        "Withdrawals by scope",
+        [text("Scope"), num("Persons", "n")],
+        [(heading(r["scope"]), r["persons"]) for r in numbers["withdrawals"]],
+        empty="Nobody has withdrawn.",
+        width="narrow",
     )
     return [main, scopes]
 
@@ -98,14 +129,34 @@ def _disposition(numbers: SafetyNumbers) -> list[Block]:
 def _baseline(numbers: SafetyNumbers) -> list[Block]:
     persons = sum(r["persons"] for r in numbers["sexes"])
     sexes = ", ".join(f"{label(r['sex'])} {share(r['persons'], persons)}" for r in numbers["sexes"])
-    return [table(
-        "Persons infused, before their first infusion",
-        [text("Measure"), text("Unit"), num("n used"), num("n missing"), num("Median"), num("Quartiles"), num("Range")],
-        [(r["measure"], r["unit"], r["n"], r["n_missing"], _short(r["median"]),
-          f"{_short(r['first_quartile'])} to {_short(r['third_quartile'])}", f"{_short(r['low'])} to {_short(r['high'])}")
-         for r in numbers["baseline"]],
-        empty="No baseline value is recorded.", notes=[f"Sex: {sexes}." if sexes else ""],
-    )]
+    return [
+        table(
+            "Persons infused, before their first infusion",
+            [
+                text("Measure"),
+                text("Unit"),
+                num("n used"),
+                num("n missing"),
+                num("Median"),
+                num("Quartiles"),
+                num("Range"),
+            ],
+            [
+                (
+                    r["measure"],
+                    r["unit"],
+                    r["n"],
+                    r["n_missing"],
+                    _short(r["median"]),
+                    f"{_short(r['first_quartile'])} to {_short(r['third_quartile'])}",
+                    f"{_short(r['low'])} to {_short(r['high'])}",
+                )
+                for r in numbers["baseline"]
+            ],
+            empty="No baseline value is recorded.",
+            notes=[f"Sex: {sexes}." if sexes else ""],
+        )
+    ]
 
 
 def _short(number: float | None) -> str:
@@ -114,7 +165,11 @@ def _short(number: float | None) -> str:
 
 def _exposure_bars(numbers: SafetyNumbers) -> list[dict[str, Any]]:
     return [
-        {"label": f"{heading(r['tissue_source'])} · {label(r['route'])}", "infusions": r["infusions"], "persons": r["persons"]}
+        {
+            "label": f"{heading(r['tissue_source'])} · {label(r['route'])}",
+            "infusions": r["infusions"],
+            "persons": r["persons"],
+        }
         for r in numbers["exposure"]["rows"]
     ]
 
@@ -124,170 +179,126 @@ def _exposure(numbers: SafetyNumbers) -> list[Block]:
     bands = exposure["dose_bands"]
     by_source = table(
         "Infusions by source, route and viable cells given (million cells/kg)",
-        [text("Source"), text("Route"), num("Persons", "n"), num("Infusions", "n"), num("In period", "n"),
-         *[num(band["label"]) for band in bands]],
-        [(heading(r["tissue_source"]), label(r["route"]), r["persons"], r["infusions"], r["infusions_in_period"],
-          *[r["by_band"].get(band["key"], 0) for band in bands]) for r in exposure["rows"]],
-        totals=[("All", "", exposure["persons"], exposure["infusions"], exposure["infusions_in_period"],
-                 *[sum(r["by_band"].get(band["key"], 0) for r in exposure["rows"]) for band in bands])],
+        [
+            text("Source"),
+            text("Route"),
+            num("Persons", "n"),
+            num("Infusions", "n"),
+            num("In period", "n"),
+            *[num(band["label"]) for band in bands],
+        ],
+        [
+            (
+                heading(r["tissue_source"]),
+                label(r["route"]),
+                r["persons"],
+                r["infusions"],
+                r["infusions_in_period"],
+                *[r["by_band"].get(band["key"], 0) for band in bands],
+            )
+            for r in exposure["rows"]
+        ],
+        totals=[
+            (
+                "All",
+                "",
+                exposure["persons"],
+                exposure["infusions"],
+                exposure["infusions_in_period"],
+                *[sum(r["by_band"].get(band["key"], 0) for r in exposure["rows"]) for band in bands],
+            )
+        ],
         empty="No infusion was given up to the cut-off.",
         notes=["A person treated by two routes counts in both rows, so persons may sum to more than all."],
     )
     by_number = table(
-        "Persons by number of infusions", [text("Infusions per person"), num("Persons", "n")],
-        [(r["infusions"], r["persons"]) for r in exposure["persons_by_infusions"]], empty="Nobody was infused.", width="narrow",
+        "Persons by number of infusions",
+        [text("Infusions per person"), num("Persons", "n")],
+        [(r["infusions"], r["persons"]) for r in exposure["persons_by_infusions"]],
+        empty="Nobody was infused.",
+        width="narrow",
     )
     years = table(
         "Person-years since first infusion",
-        [text("Group"), num("Persons", "n"), num("Cumulative", "person-years"), num("In period", "person-years")],
-        [(r["label"], r["persons"], decimal(r["years_cumulative"]), decimal(r["years_in_period"])) for r in exposure["person_time"]],
-        empty="No person-time yet.", notes=["Age at first infusion."],
+        [
+            text("Group"),
+            num("Persons", "n"),
+            num("Cumulative", "person-years"),
+            num("In period", "person-years"),
+        ],
+        [
+            (r["label"], r["persons"], decimal(r["years_cumulative"]), decimal(r["years_in_period"]))
+            for r in exposure["person_time"]
+        ],
+        empty="No person-time yet.",
+        notes=["Age at first infusion."],
     )
     bars = _exposure_bars(numbers)
-    return [figure("Infusions by source and route", "exposure", charts.describe_exposure(bars)), by_source, by_number, years]
-
-
-def _grade_bars(numbers: SafetyNumbers) -> list[dict[str, Any]]:
-    return [{"label": r["soc"], "worst": r["worst"]} for r in numbers["event_classes"]]
-
-
-def _events(numbers: SafetyNumbers) -> list[Block]:
-    persons = numbers["exposure"]["persons"]
-    overview = table(
-        "Overview", [text("Adverse events"), num("Persons", "n (%)"), num("Events", "n"), num("Rate", "per 100 person-years"),
-                     num("Persons in period", "n"), num("Events in period", "n")],
-        [(label(r["kind"]), share(r["persons"], persons), r["events"], decimal(r["rate_per_100_person_years"], 2),
-          r["persons_in_period"], r["events_in_period"]) for r in numbers["event_overview"]],
-        empty="No adverse event was recorded.", notes=[f"Percentages of the {persons} persons infused; rates count events."],
-    )
-    by_term = table(
-        "Persons by system organ class, term and worst grade",
-        [text("Term"), num("Persons", "n (%)"), num("Events", "n"), *[num(g) for g in GRADES]],
-        [(r["term"], share(r["persons"], persons), r["events"], *[r["worst"].get(g, 0) or "·" for g in GRADES])
-         for r in numbers["event_terms"]],
-        empty="No adverse event was recorded.", notes=["Each person counts once in a term, at the worst grade. “Not graded” is not grade 0."],
-    )
-    by_term["rows"] = _grouped(numbers, by_term["rows"])
-    bars = _grade_bars(numbers)
-    return [overview, figure("Persons by system organ class and worst grade", "grades", charts.describe_event_grades(bars)), by_term]
-
-
-def _grouped(numbers: SafetyNumbers, rows: list[Any]) -> list[Any]:
-    """A heading row before the terms of each class."""
-    grouped, current = [], None
-    for source, row in zip(numbers["event_terms"], rows, strict=True):
-        if source["soc"] != current:
-            current = source["soc"]
-            grouped.append({"kind": "group", "cells": [{"text": current, "kind": "text"}]})
-        grouped.append(row)
-    return grouped
-
-
-def _reactions(numbers: SafetyNumbers) -> Block:
-    reactions = numbers["infusion_reactions"]
-    return table(
-        "Reactions per infusion",
-        [text("Reaction"), num("Infusions", "n"), num("Persons", "n"), num("Share", "% of infusions"), num("Exact 95 % interval", "%")],
-        [(heading(r["reaction"]), r["infusions"], r["persons"], decimal(r["percent_of_infusions"]),
-          interval(r["low_percent"], r["high_percent"], 1)) for r in reactions["rows"]],
-        empty="No infusion reaction was recorded.",
-        notes=[f"Denominator: {reactions['observed_infusions']} infusions with a recorded observation, of {reactions['infusions']}. "
-               "A share of infusions is not a share of persons."],
-    )
-
-
-def _serious(numbers: SafetyNumbers) -> list[Block]:
-    rows = numbers["serious_events"]
-    listing = table(
-        "Line listing, cumulative",
-        [text("Event"), text("Person"), text("Term"), num("Grade"), text("Onset"), num("Since infusion", "days"),
-         text("Criteria"), text("Cells / procedure"), text("Outcome")],
-        [_serious_cells(r) for r in rows], empty="No serious adverse event was recorded.", width="dense",
-        notes=["* in the period. † recorded as not serious although a criterion says otherwise; counted here, query open."
-               if rows else "", "Not assessed counts as related and unexpected until the investigator has judged."],
-    )
-    deaths = [r for r in rows if "death" in r["criteria"]]
-    fatal = table(
-        "Deaths", [text("Person"), text("Cause as reported"), text("Onset"), text("Ended"), num("Since infusion", "days"), text("Last lot")],
-        [(r["patient_id"], r["term"], day(r["onset_date"]), day(r["end_date"]), count(r["days_since_last_infusion"]),
-          r["last_lot"] or "–") for r in deaths], empty="No fatal event was recorded.",
-    )
-    return [listing, fatal]
-
-
-def _serious_cells(row: EventListingRow) -> Sequence[str]:
-    marks = ("*" if row["in_period"] else "") + ("†" if row["is_contradictory"] else "")
-    age = "age unknown" if row["age_years"] is None else f"{row['age_years']} y"
-    judged = f"{label(row['relatedness_cells'] or 'not assessed')} / {label(row['relatedness_procedure'] or 'not assessed')}"
-    return (
-        row["event_ref"] + marks, f"{row['patient_id']}, {label(row['sex'])}, {age}", row["term"], row["grade"] or "–",
-        day(row["onset_date"]), count(row["days_since_last_infusion"]), ", ".join(label(c) for c in row["criteria"]) or "–",
-        judged, label(row["outcome"]),
-    )
-
-
-def _special_interest(numbers: SafetyNumbers) -> Block:
-    return table(
-        "By category, cumulative", [text("Category"), num("Persons", "n"), num("Events", "n"), num("Serious", "n")],
-        [(r["category"], r["persons"], r["events"], r["serious"]) for r in numbers["special_interest"]],
-        empty="No event of special interest was recorded.",
-    )
-
-
-def _neoplasia(numbers: SafetyNumbers) -> list[Block]:
-    neoplasia = numbers["neoplasia"]
-    rates = table(
-        "Incidence",
-        [text("Person-time counted"), num("Persons", "n"), num("Cases", "n"), num("Person-years"), num("Unascertained", "years"),
-         num("Rate", "per 100 person-years"), num("Exact 95 % interval")],
-        [(label(r["definition"]), r["persons"], r["cases"], decimal(r["person_years"]), decimal(r["unascertained_years"]),
-          decimal(r["rate_per_100_person_years"], 2), interval(r["low"], r["high"])) for r in neoplasia["rates"]],
-        empty="No person-time yet.",
-        notes=[NO_PROOF, f"Expected cases: {neoplasia['expected'] or 'expected not available – no reference rates are loaded'}.",
-               "Close surveillance finds more; type 2 diabetes itself raises the incidence of several cancers."],
-    )
-    by_time = table(
-        "By time since first infusion",
-        [text("Time since infusion"), num("Cases", "n"), num("Person-years"), num("Rate", "per 100 person-years"), num("Exact 95 % interval")],
-        [(r["band"], r["cases"], decimal(r["person_years"]), decimal(r["rate_per_100_person_years"], 2), interval(r["low"], r["high"]))
-         for r in neoplasia["by_time_since_infusion"]], empty="No person-time yet.",
-    )
-    listing = table(
-        "All suspicions and cases",
-        [text("Case"), text("Person"), text("State"), text("Suspected"), text("Diagnosed"), num("Since first infusion", "months"),
-         text("Site / type"), text("Donor origin"), text("Counted")],
-        [(r["case_ref"], f"{r['patient_id']}, {label(r['sex'])}, {count(r['age_years'])} y", label(r["status"]), day(r["suspected_on"]), day(r["diagnosed_on"]),
-          count(r["months_since_first_infusion"]), f"{r['topography']} {r['morphology']}{r['behaviour']}".strip() or "–",
-          r["donor_origin"], "yes" if r["is_counted"] else f"no: {r['why_not_counted']}") for r in neoplasia["listing"]],
-        empty="No suspicion of neoplasia was raised.", width="dense",
-    )
-    checks = paragraph(f"{neoplasia['checks_done']} of {plural(neoplasia['checks_due'], 'neoplasia check')} that fell due were done.")
-    return [checks, rates, by_time, listing]
+    return [
+        figure("Infusions by source and route", "exposure", charts.describe_exposure(bars)),
+        by_source,
+        by_number,
+        years,
+    ]
 
 
 def _follow_up(numbers: SafetyNumbers) -> list[Block]:
     follow_up = numbers["follow_up"]
     rows = follow_up["completeness"]
     counts = table(
-        "What became of the visits that fell due", [text("Visit"), num("Due", "n"), *[num(o) for o in charts.VISIT_OUTCOMES]],
-        [(r["label"], sum(r["outcomes"].values()), *[r["outcomes"].get(o, 0) for o in charts.VISIT_OUTCOMES]) for r in rows],
+        "What became of the visits that fell due",
+        [text("Visit"), num("Due", "n"), *[num(o) for o in charts.VISIT_OUTCOMES]],
+        [
+            (
+                r["label"],
+                sum(r["outcomes"].values()),
+                *[r["outcomes"].get(o, 0) for o in charts.VISIT_OUTCOMES],
+            )
+            for r in rows
+        ],
         empty="No visit had fallen due by the cut-off.",
     )
     overdue = table(
         "Overdue visits, longest first",
-        [text("Person"), text("Site"), text("Visit"), text("Target"), text("Window closed"), num("Late", "days"),
-         num("Attempts", "n"), text("Last contact")],
-        [(r["patient_id"], r["site"], r["visit_code"], day(r["target_date"]), day(r["window_closes"]), r["days_late"],
-          r["contact_attempts"], day(r["last_contact"]))
-         for r in sorted(follow_up["overdue"], key=lambda r: (-r["days_late"], r["patient_id"], r["visit_code"]))],
-        empty="Nobody was overdue at the cut-off.", width="dense",
+        [
+            text("Person"),
+            text("Site"),
+            text("Visit"),
+            text("Target"),
+            text("Window closed"),
+            num("Late", "days"),
+            num("Attempts", "n"),
+            text("Last contact"),
+        ],
+        [
+            (
+                r["patient_id"],
+                r["site"],
+                r["visit_code"],
+                day(r["target_date"]),
+                day(r["window_closes"]),
+                r["days_late"],
+                r["contact_attempts"],
+                day(r["last_contact"]),
+            )
+            for r in sorted(
+                follow_up["overdue"], key=lambda r: (-r["days_late"], r["patient_id"], r["visit_code"])
+            )
+        ],
+        empty="Nobody was overdue at the cut-off.",
+        width="dense",
     )
-    return [figure("Visits that fell due", "completeness", charts.describe_completeness(rows)), counts, overdue]
+    return [
+        figure("Visits that fell due", "completeness", charts.describe_completeness(rows)),
+        counts,
+        overdue,
+    ]
 
 
 def _queries(numbers: SafetyNumbers) -> Block:
     return table(
-        "By kind and site", [text("Query"), text("Site"), num("Open", "n"), text("Oldest opened")],
+        "By kind and site",
+        [text("Query"), text("Site"), num("Open", "n"), text("Oldest opened")],
         [(heading(r["kind"]), r["site"], r["open"], day(r["oldest_opened_on"])) for r in numbers["queries"]],
         empty="No query was open at the cut-off.",
     )
@@ -297,21 +308,37 @@ def _reconciliation(numbers: SafetyNumbers) -> Block:
     return table(
         "From the registry to this report",
         [text("Record"), num("In registry", "n"), text("Excluded by rule"), num("Counted", "n")],
-        [(heading(r["record"]), count(r["in_registry"]), "; ".join(f"{rule}: {n}" for rule, n in sorted(r["excluded"].items())) or "none",
-          count(r["counted"])) for r in numbers["reconciliation"]],
-        empty="Nothing was counted.", notes=["In registry = excluded + counted, in every row."],
+        [
+            (
+                heading(r["record"]),
+                count(r["in_registry"]),
+                "; ".join(f"{rule}: {n}" for rule, n in sorted(r["excluded"].items())) or "none",
+                count(r["counted"]),
+            )
+            for r in numbers["reconciliation"]
+        ],
+        empty="Nothing was counted.",
+        notes=["In registry = excluded + counted, in every row."],
     )
 
 
-def _sponsor() -> list[Block]:
-    titles = ("Actions taken for safety reasons", "Changes to reference safety information", "Literature and non-clinical findings",
-              "Overall safety assessment and benefit–risk", "Conclusions")
-    return [table("What this registry's data cannot fill", [text("Section"), text("State")],
-                  [(title, NOT_OURS) for title in titles], empty="None.")]
+def _sponsor() -> Block:
+    titles = (
+        "Actions taken for safety reasons",
+        "Changes to reference safety information",
+        "Literature and non-clinical findings",
+        "Overall safety assessment and benefit–risk",
+        "Conclusions",
+    )
+    rows = [(title, NOT_OURS) for title in titles]
+    return table(
+        "What this registry's data cannot fill", [text("Section"), text("State")], rows, empty="None."
+    )
 
 
-def _definitions(numbers: SafetyNumbers) -> list[Block]:
-    meaning = table("Definitions", [text("Term"), text("Meaning")], [(d["term"], d["meaning"]) for d in numbers["definitions"]],
-                    empty="None.")
-    versions = table("Versions", [text("Of"), text("Version")], sorted(numbers["versions"].items()), empty="None.", width="narrow")
-    return [meaning, versions]
+def _definitions(numbers: SafetyNumbers) -> Block:
+    meanings = [(d["term"], d["meaning"]) for d in numbers["definitions"]]
+    versions = [(name, f"version {version}") for name, version in sorted(numbers["versions"].items())]
+    return table(
+        "How the numbers were made", [text("Term"), text("Meaning")], meanings + versions, empty="None."
+    )

@@ -3,28 +3,59 @@
 from followup.charts import day_words
 
 LABELS = {
-    "bm_mnc": "bone-marrow mononuclear cells", "msc": "MSC", "whartons_jelly": "Wharton's jelly",
-    "iv_peripheral": "IV, peripheral", "iv_central": "IV, central", "ia_pancreaticoduodenal": "IA, pancreaticoduodenal",
-    "ia_splenic": "IA, splenic", "ia_dorsal_pancreatic": "IA, dorsal pancreatic",
-    "ia_gastroduodenal": "IA, gastroduodenal", "ia_other": "IA, other", "combined": "combined routes",
-    "in_follow_up": "in follow-up", "lost": "lost to follow-up", "life_threatening": "life-threatening",
-    "congenital_anomaly": "congenital anomaly", "medically_important": "medically important",
-    "recovered_with_sequelae": "recovered with sequelae", "not_recovered": "not recovered", "on_site": "on site",
-    "no_cells": "no more cells, follow-up unchanged", "no_visits": "no visits, phone and records continue",
-    "no_contact": "no contact, records only", "no_new_data": "no new data", "erase": "identifiers erased",
-    "any": "Any adverse event", "related": "Related to cells or procedure (or not yet assessed)",
-    "grade_3_or_higher": "Grade 3 or higher", "serious": "Serious", "special_interest": "Of special interest",
-    "led_to_withdrawal": "Led to withdrawal", "fatal": "Fatal",
-    "status_known": "To the last date neoplasia status was known (main analysis)",
-    "to_cut_off": "To the cut-off (sensitivity)",
-    "without_first_6_months": "Without the first 6 months after infusion (sensitivity)",
-    "homa_ir": "HOMA-IR", "homa_beta": "HOMA-beta", "homa_s": "HOMA-S", "quicki": "QUICKI", "bmi": "BMI",
-    "matsuda": "Matsuda index", "tyg": "TyG index", "egfr_ckd_epi_2021": "eGFR (CKD-EPI 2021)",
-    "insulin_iu_per_kg_day": "Insulin dose", "c_peptide_glucose_ratio": "C-peptide to glucose ratio",
-    "c_peptide_auc": "C-peptide AUC", "c_peptide_auc_net": "C-peptide AUC above fasting", "glucose_auc": "Glucose AUC",
-    "clamp_gir": "Clamp glucose infusion rate", "clamp_m": "Clamp M", "clamp_m_over_i": "Clamp M/I",
-    "insulinogenic_index": "Insulinogenic index", "hba1c": "HbA1c", "not_interpretable": "not to be read",
-    "not_computable": "not computed", "fasting_c_peptide": "Fasting C-peptide",
+    "bm_mnc": "bone-marrow mononuclear cells",
+    "msc": "MSC",
+    "whartons_jelly": "Wharton's jelly",
+    "iv_peripheral": "IV, peripheral",
+    "iv_central": "IV, central",
+    "ia_pancreaticoduodenal": "IA, pancreaticoduodenal",
+    "ia_splenic": "IA, splenic",
+    "ia_dorsal_pancreatic": "IA, dorsal pancreatic",
+    "ia_gastroduodenal": "IA, gastroduodenal",
+    "ia_other": "IA, other",
+    "combined": "combined routes",
+    "in_follow_up": "in follow-up",
+    "lost": "lost to follow-up",
+    "life_threatening": "life-threatening",
+    "congenital_anomaly": "congenital anomaly",
+    "medically_important": "medically important",
+    "recovered_with_sequelae": "recovered with sequelae",
+    "not_recovered": "not recovered",
+    "on_site": "on site",
+    "no_cells": "no more cells, follow-up unchanged",
+    "no_visits": "no visits, phone and records continue",
+    "no_contact": "no contact, records only",
+    "no_new_data": "no new data",
+    "erase": "identifiers erased",
+    "any": "any adverse event",
+    "related": "related to cells or procedure (or not yet assessed)",
+    "grade_3_or_higher": "grade 3 or higher",
+    "special_interest": "of special interest",
+    "led_to_withdrawal": "led to withdrawal",
+    "status_known": "to the last date neoplasia status was known (main analysis)",
+    "to_cut_off": "to the cut-off (sensitivity)",
+    "without_first_6_months": "without the first 6 months after infusion (sensitivity)",
+    "homa_ir": "HOMA-IR",
+    "homa_beta": "HOMA-beta",
+    "homa_s": "HOMA-S",
+    "quicki": "QUICKI",
+    "bmi": "BMI",
+    "matsuda": "Matsuda index",
+    "tyg": "TyG index",
+    "egfr_ckd_epi_2021": "eGFR (CKD-EPI 2021)",
+    "insulin_iu_per_kg_day": "Insulin dose",
+    "c_peptide_glucose_ratio": "C-peptide to glucose ratio",
+    "c_peptide_auc": "C-peptide AUC",
+    "c_peptide_auc_net": "C-peptide AUC above fasting",
+    "glucose_auc": "Glucose AUC",
+    "clamp_gir": "Clamp glucose infusion rate",
+    "clamp_m": "Clamp M",
+    "clamp_m_over_i": "Clamp M/I",
+    "insulinogenic_index": "Insulinogenic index",
+    "hba1c": "HbA1c",
+    "not_interpretable": "not to be read",
+    "not_computable": "not computed",
+    "fasting_c_peptide": "Fasting C-peptide",
 }
 
 
@@ -62,7 +93,9 @@ def share(part: int, whole: int) -> str:
 
 
 def interval(low: float | None, high: float | None, places: int = 2) -> str:
-    return "not estimable" if low is None or high is None else f"{low:.{places}f}\u00a0to\u00a0{high:.{places}f}"
+    return (
+        "not estimable" if low is None or high is None else f"{low:.{places}f}\u00a0to\u00a0{high:.{places}f}"
+    )
 
 
 def plural(number: int, one: str, many: str | None = None) -> str:
