@@ -161,7 +161,7 @@ def _baseline_layers(baseline: float | None, y: Spec, unit: str) -> list[Spec]:
     if baseline is None:
         return []
     rows = [{"value": baseline, "text": f"dashed: baseline {baseline:g} {unit}"}]
-    place = {"x": {"value": "width"}, "y": {"value": -6}, "text": {"field": "text"}}
+    place: dict[str, Spec] = {"x": {"value": "width"}, "y": {"value": -6}, "text": {"field": "text"}}
     return [
         _layer(rows, {"type": "rule", "style": "baseline"}, y=y),
         _layer(rows, _words("note", "right"), **place),
@@ -286,7 +286,7 @@ def insulin_chart(
 def _strip(infusions: Sequence[Point], *, domain: Sequence[str], today: str | None, width: int) -> Spec:
     """The top row of the timeline: infusion marks, and the cut-off in words."""
     x = _time_axis(domain, labels=False)
-    left = {"x": {"value": 0}, "y": {"value": 16}, "text": {"field": "text"}}
+    left: dict[str, Spec] = {"x": {"value": 0}, "y": {"value": 16}, "text": {"field": "text"}}
     layers = [_layer([{"text": "Infusions"}], _words("label", "right", dx=-6), **left)]
     layers += _infusion_layers(infusions, x, at=16)[1:] + _today_layer(today, x)
     if today:
@@ -305,9 +305,9 @@ def _event_panel(events: Sequence[Point], *, domain: Sequence[str], today: str |
         for e in events
     ]
     x = _time_axis(domain)
-    y = {"field": "kind", "type": "nominal", "sort": kinds, "scale": {"domain": kinds}}
+    y: Spec = {"field": "kind", "type": "nominal", "sort": kinds, "scale": {"domain": kinds}}
     y["axis"] = {"title": "Events", "grid": False}
-    colour = {"field": "kind", "type": "nominal", "legend": None}
+    colour: Spec = {"field": "kind", "type": "nominal", "legend": None}
     colour["scale"] = {"domain": kinds, "range": [EVENT_COLOUR, VERMILLION]}
     ticks = _layer(rows, {"type": "tick", "thickness": 2.5, "size": 14, "opacity": 1}, x=x, y=y, color=colour)
     ticks["encoding"]["tooltip"] = [_field("when", "On"), _field("term", "Event"), _field("grade", "Grade")]
