@@ -95,7 +95,7 @@ def database(url: str, folder: Path) -> dict[str, Any]:
 def email(url: str, folder: Path) -> dict[str, Any]:
     """`smtp://user:password@host:587?tls=1`; unset means one file a message under DATA_DIR/mail."""
     if not url:
-        return {"EMAIL_BACKEND": "config.mail.FileSink", "EMAIL_FILE_PATH": str(folder / "mail")}
+        return {"EMAIL_BACKEND": "config.mail.FileSink"}
     parts = urlsplit(url)
     if parts.scheme not in ("smtp", "smtps"):
         raise ImproperlyConfigured(

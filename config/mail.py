@@ -14,7 +14,7 @@ class FileSink(BaseEmailBackend):
     """Writes to a temporary name and renames, so a reader never meets half a message."""
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
-        folder = Path(settings.EMAIL_FILE_PATH)
+        folder = Path(settings.DATA_DIR / "mail")
         folder.mkdir(parents=True, exist_ok=True)
         for message in email_messages:
             name = uuid.uuid4().hex

@@ -2,33 +2,37 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec, cast
 
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseBase
 
 from registry.access.models import User
 
 P = ParamSpec("P")
-View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 
 def signed_in(request: HttpRequest) -> User:
     """The person behind the request; the middleware has already turned everybody else away."""
-    assert isinstance(request.user, User)
+    if not isinstance(request.user, User):
+        raise PermissionDenied("Sign in first.")
     return request.user
 
 
-def needs(act: str) -> Callable[[View[P]], View[P]]:
-    """403 unless the person may do `act` somewhere; the view still narrows rows with `visible_to`."""
+def needs(*acts: str) -> Callable[[View[P]], View[P]]:
+    """403 unless the person may do one of `acts` somewhere; the view still narrows rows with `visible_to`."""
 
     def decorate(view: View[P]) -> View[P]:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-            signed_in(request).require(act)
+        def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            user = signed_in(request)
+            if not any(user.may(act) for act in acts):
+                user.require(acts[0])
             return view(request, *args, **kwargs)
 
-        vars(guarded)["act"] = act
-        return guarded
+        vars(guarded).update(act=acts[0], acts=acts)
+        return cast(View[P], guarded)
 
     return decorate
 

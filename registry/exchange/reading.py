@@ -7,6 +7,7 @@ import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 
@@ -82,7 +83,7 @@ def _check_zip(path: Path, name: str) -> None:
         raise FileRefused("too_large", f"{name} unpacks to far more than a table should.")
 
 
-def _parse(path: Path, kind: str) -> dict[str, list[list[str]]]:
+def _parse(path: Path, kind: str) -> dict[str, Any]:
     job = {
         "path": str(path),
         "kind": kind,
@@ -105,7 +106,7 @@ def _parse(path: Path, kind: str) -> dict[str, list[list[str]]]:
             "too_slow", f"Reading took longer than {SECONDS} s. Save the sheet as .csv."
         ) from error
     try:
-        answer = json.loads(done.stdout)
+        answer: dict[str, Any] = json.loads(done.stdout)
     except json.JSONDecodeError as error:
         raise FileRefused(
             "unreadable", "The file cannot be read. Open it, save it as .csv (UTF-8), try again."

@@ -72,15 +72,15 @@ class StagedResource(Resource):
 
     def load(self, rows: list[Row]) -> None:
         """Fetch in a few queries whatever `judge` needs. Rows with unreadable cells are already left out."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} must say how")
 
     def judge(self, row: Row) -> None:
         """Set `row.outcome` (and `target`, `changes`), or `row.refuse(...)`. Must not write."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} must say how")
 
     def write(self, rows: list[Row]) -> None:
         """Store the rows judged CREATE or UPDATE, set-based, inside the caller's transaction."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} must say how")
 
     # The stages ------------------------------------------------------------------------------------------------
 

@@ -1,15 +1,17 @@
 """Eligibility answers, complications and neoplasia history at enrolment. Blank is unknown, never "no"."""
 
+from __future__ import annotations
+
 from django.db import models
 
 from registry.patients.models import Patient
 
 
-def _answer(question: str) -> models.BooleanField:
+def _answer(question: str) -> models.BooleanField[bool | None, bool | None]:
     return models.BooleanField(null=True, blank=True, verbose_name=question)
 
 
-def _grade(name: str, grades: str) -> models.CharField:
+def _grade(name: str, grades: str) -> models.CharField[str, str]:
     choices = [(grade, grade) for grade in grades.split("|")]
     return models.CharField(max_length=40, blank=True, verbose_name=name, choices=choices)
 

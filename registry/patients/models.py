@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -14,6 +14,12 @@ from registry import encryption, partial_dates
 from registry.access.models import Site, SiteScopedQuerySet
 
 
+if TYPE_CHECKING:
+    TextColumn = models.CharField[str, str]
+else:
+    TextColumn = models.CharField
+
+
 def is_partial_date(value: str) -> None:
     try:
         partial_dates.earliest(value)
@@ -21,14 +27,13 @@ def is_partial_date(value: str) -> None:
         raise ValidationError(str(error)) from error
 
 
-class PartialDateField(models.CharField):
+class PartialDateField(TextColumn):
     """ISO text of year, month or day precision; blank is unknown."""
 
-    default_validators: ClassVar = [is_partial_date]
+    default_validators = (is_partial_date,)
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        kwargs.setdefault("max_length", 10)
-        super().__init__(*args, **kwargs)
+    def __init__(self, verbose_name: str | None = None, **options: Any) -> None:
+        super().__init__(verbose_name, **({"max_length": 10} | options))
 
 
 class Sex(models.TextChoices):

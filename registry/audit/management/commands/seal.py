@@ -15,7 +15,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         made = seals.seal(now=clock.now())
-        facts = {
+        facts: dict[str, Any] = {
             "seal": made.pk if made else None,
             "entries": made.entries if made else 0,
             "head": seals.head(),

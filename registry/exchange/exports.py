@@ -1,0 +1,88 @@
+"""An export asked for on a page: made by the worker as one zip file, kept with its digest, downloaded by right."""
+
+import tempfile
+import uuid
+import zipfile
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db.models import Q
+
+from registry.access.models import Site, SiteScope, User
+from registry.audit.acting import acting_as
+from registry.audit.actions import record_event
+from registry.exchange.exporting import Scope, export_to
+from registry.exchange.models import ExportRun
+from registry.exchange.reading import digest
+
+State = ExportRun.State
+LEASE = timedelta(minutes=15)
+MAX_ATTEMPTS = 3
+ACT = "export.pseudonymised"
+
+
+def exports_folder() -> Path:
+    folder = Path(settings.DATA_DIR) / "exports"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def request_export(*, site: Site | None, form_token: str, by: User, now: datetime) -> ExportRun:
+    """The same form sent twice is one export."""
+    if existing := ExportRun.objects.filter(form_token=form_token, requested_by=by).first():
+        return existing
+    return ExportRun.objects.create(site=site, form_token=form_token, requested_by=by, requested_at=now)
+
+
+def work_waiting(*, now: Callable[[], datetime]) -> int:
+    done = 0
+    waiting = Q(state=State.WAITING) | Q(state=State.RUNNING, lease_until__lt=now())
+    for run in ExportRun.objects.filter(waiting).order_by("pk"):
+        with acting_as("system:worker", channel="export"):
+            mine = ExportRun.objects.filter(pk=run.pk, state=run.state, attempts=run.attempts).update(
+                state=State.RUNNING, lease_until=now() + LEASE, attempts=run.attempts + 1
+            )
+        if mine:
+            _make(run, now())
+            done += 1
+    return done
+
+
+def scope_for(user: User | None, site: Site | None) -> SiteScope:
+    """What this person may take out: never more than the policy, narrowed to one site when asked."""
+    allowed = user.scope(ACT) if user else SiteScope(everywhere=True)
+    if site is None:
+        return allowed
+    return SiteScope(site_ids=frozenset({site.pk})) if allowed.covers(site.pk) else SiteScope()
+
+
+def _make(run: ExportRun, now: datetime) -> None:
+    scope = scope_for(run.requested_by, run.site)
+    if not scope or run.attempts >= MAX_ATTEMPTS:
+        why = "The right to export was taken away." if not scope else "Its worker died three times."
+        _end(run, now, state=State.FAILED, message=why)
+        return
+    name = f"{uuid.uuid4().hex}.zip"
+    with tempfile.TemporaryDirectory(dir=exports_folder()) as folder:
+        manifest = export_to(Path(folder), scope=Scope(scope, now))
+        partial = exports_folder() / f".{name}.partial"
+        _zip(Path(folder), partial)
+        partial.rename(exports_folder() / name)
+    rows = sum(file["rows"] for file in manifest["files"].values())
+    with acting_as(run.requested_by, channel="export"):
+        detail = f"{rows} rows in {len(manifest['files'])} tables, {run.site or 'every site in reach'}"
+        record_event(action="export", about=run, detail=detail, now=now)
+    _end(run, now, state=State.DONE, stored_as=name, sha256=digest(exports_folder() / name), rows=rows)
+
+
+def _zip(folder: Path, target: Path) -> None:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.iterdir()):
+            archive.write(path, path.name)
+
+
+def _end(run: ExportRun, now: datetime, **values: object) -> None:
+    with acting_as("system:worker", channel="export"):
+        ExportRun.objects.filter(pk=run.pk).update(finished_at=now, lease_until=None, **values)

@@ -1,0 +1,41 @@
+import uuid
+from typing import Any, cast
+
+from django import forms
+
+from registry.access.models import Site, User
+from registry.exchange.resources import kinds
+
+
+def new_token() -> str:
+    return uuid.uuid4().hex
+
+
+class UploadForm(forms.Form):
+    kind = forms.ChoiceField(label="What the file holds")
+    file = forms.FileField(label="File", help_text="CSV (UTF-8) or XLSX, up to 50 MB and 200,000 rows.")
+    reason = forms.CharField(
+        label="Reason for changes", required=False, max_length=500,
+        help_text="Needed only when rows differ from what is stored already.",
+    )  # fmt: skip
+    clean_rows = forms.BooleanField(
+        label="Store the good rows even when others are refused", required=False,
+        help_text="Otherwise one refused row refuses the whole file.",
+    )  # fmt: skip
+    form_token = forms.CharField(widget=forms.HiddenInput, max_length=40)
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **({"initial": {"form_token": new_token()}} | kwargs))
+        allowed = [(resource.kind, resource.title) for resource in kinds() if user.may(resource.act)]
+        cast(forms.ChoiceField, self.fields["kind"]).choices = [("", "Choose …"), *allowed]
+
+
+class ExportForm(forms.Form):
+    site = forms.ModelChoiceField(Site.objects.none(), label="Rows of", required=False)
+    form_token = forms.CharField(widget=forms.HiddenInput, max_length=40)
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **({"initial": {"form_token": new_token()}} | kwargs))
+        field = cast("forms.ModelChoiceField[Site]", self.fields["site"])
+        field.queryset = user.sites("export.pseudonymised")
+        field.empty_label = "every site I may export"

@@ -1,0 +1,256 @@
+"""An upload on its way: stored, checked by the worker, confirmed by its person, stored by the worker. Then removed.
+
+Uploads and previews may hold names; they live as files only until the run ends. What is kept is masked.
+"""
+
+import json
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.db import models, transaction
+
+from registry.access.models import User
+from registry.audit.acting import acting_as
+from registry.exchange.actions import ErrorLine, Report, import_file, preview
+from registry.exchange.models import ImportRun
+from registry.exchange.reading import FileRefused, digest
+from registry.exchange.resources import Context, Row, resource_for
+
+State = ImportRun.State
+LEASE = timedelta(minutes=10)
+MAX_ATTEMPTS = 3
+PREVIEW_ROWS = 200
+KEEP_UPLOADS = timedelta(days=7)
+IDENTIFIERS = {"given_name", "family_name", "birth_date", "local_id", "phone", "email"}
+
+
+class CannotContinue(Exception):
+    """The run is not in a state for this step; the message says which it is in."""
+
+
+def imports_folder() -> Path:
+    folder = Path(settings.DATA_DIR) / "imports"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def upload_path(run: ImportRun) -> Path:
+    return imports_folder() / run.stored_as
+
+
+def preview_path(run: ImportRun) -> Path:
+    return upload_path(run).with_suffix(".preview.json")
+
+
+def upload(
+    *, kind: str, file: UploadedFile, clean_rows: bool, reason: str, form_token: str, by: User, now: datetime
+) -> ImportRun:
+    """Keeps the file under a name of our own and queues its check. The same form sent twice is one run."""
+    if existing := ImportRun.objects.filter(form_token=form_token, requested_by=by).first():
+        return existing
+    name = Path(file.name or "upload").name[:200]
+    suffix = ".xlsx" if name.lower().endswith(".xlsx") else ".csv"
+    stored_as = uuid.uuid4().hex + suffix
+    path = imports_folder() / stored_as
+    with path.open("wb") as target:
+        for chunk in file.chunks():
+            target.write(chunk)
+    return ImportRun.objects.create(
+        kind=kind, file_name=name, stored_as=stored_as, sha256=digest(path), clean_rows=clean_rows, reason=reason,
+        form_token=form_token, requested_by=by, requested_at=now,
+    )  # fmt: skip
+
+
+def confirm(*, run: ImportRun, by: User) -> None:
+    moved = ImportRun.objects.filter(pk=run.pk, state=State.CHECKED, requested_by=by).update(
+        state=State.CONFIRMED, attempts=0
+    )
+    if not moved:
+        run.refresh_from_db()
+        raise CannotContinue(f"This import is “{run.get_state_display()}” and cannot be confirmed now.")
+
+
+def cancel(*, run: ImportRun, by: User, now: datetime) -> None:
+    waiting = (State.WAITING, State.CHECKED, State.CHECKING)
+    moved = ImportRun.objects.filter(pk=run.pk, state__in=waiting, requested_by=by).update(
+        state=State.CANCELLED,
+        finished_at=now,
+        created=0,
+        updated=0,
+        refused=models.F("rows") - models.F("unchanged"),
+    )
+    if not moved:
+        run.refresh_from_db()
+        raise CannotContinue(f"This import is “{run.get_state_display()}” and can no longer be cancelled.")
+    _discard(run)
+
+
+def work_waiting(*, now: Callable[[], datetime]) -> int:
+    """Takes up every run that waits, or whose worker died. Any number of workers may do this at once."""
+    done = 0
+    for run in ImportRun.objects.filter(_waiting(now())).order_by("pk"):
+        if _claim(run, now()):
+            _work(run, now())
+            done += 1
+    _remove_old_uploads(now())
+    return done
+
+
+def _waiting(now: datetime) -> models.Q:
+    stale = models.Q(state__in=(State.CHECKING, State.STORING), lease_until__lt=now)
+    return models.Q(state__in=(State.WAITING, State.CONFIRMED)) | stale
+
+
+def _claim(run: ImportRun, now: datetime) -> bool:
+    """A guarded update is the lock; it works the same on both databases."""
+    checking = run.state in (State.WAITING, State.CHECKING)
+    with acting_as("system:worker", channel="import"):
+        mine = ImportRun.objects.filter(pk=run.pk, state=run.state, attempts=run.attempts).update(
+            state=State.CHECKING if checking else State.STORING,
+            lease_until=now + LEASE,
+            attempts=run.attempts + 1,
+        )
+    if mine:
+        run.refresh_from_db()
+    return bool(mine)
+
+
+def _work(run: ImportRun, now: datetime) -> None:
+    try:
+        if run.attempts > MAX_ATTEMPTS:
+            raise CannotContinue(
+                "Its worker died three times. Split the file, or ask an administrator to look at the log."
+            )
+        if not run.requested_by.may(resource_for(run.kind).act):
+            raise CannotContinue("The right to import this was taken away.")
+        _check(run, now) if run.state == State.CHECKING else _store(run, now)
+    except (FileRefused, CannotContinue) as trouble:
+        _end(
+            run,
+            State.FAILED if isinstance(trouble, CannotContinue) else State.REFUSED,
+            now,
+            message=str(trouble),
+        )
+    except Exception:
+        _end(
+            run,
+            State.FAILED,
+            now,
+            message="An error inside the registry stopped this import; nothing was stored.",
+        )
+        raise
+
+
+def _check(run: ImportRun, now: datetime) -> None:
+    context = Context(now=now, by=run.requested_by, reason=run.reason)
+    report, rows, resource = preview(
+        kind=run.kind, path=upload_path(run), context=context, name=run.file_name
+    )
+    refused = bool(report.errors) and not run.clean_rows
+    headings = [
+        column.name
+        for column in resource.columns
+        if any(row.cells.get(column.name) for row in rows[:PREVIEW_ROWS])
+    ]
+    shown = {"headings": headings, "rows": [_shown(row, headings) for row in _worth_showing(rows)]}
+    preview_path(run).write_text(json.dumps(shown))
+    _end(run, State.REFUSED if refused else State.CHECKED, now, report=report, final=refused)
+
+
+def _store(run: ImportRun, now: datetime) -> None:
+    context = Context(now=now, by=run.requested_by, reason=run.reason)
+    with acting_as(run.requested_by, channel="import", reason=run.reason):
+        report = import_file(
+            kind=run.kind,
+            path=upload_path(run),
+            context=context,
+            commit=True,
+            clean_rows=run.clean_rows,
+            name=run.file_name,
+        )
+        # In the transaction that stores the rows: a crash leaves neither or both.
+        _end(run, State.STORED if report.committed else State.REFUSED, now, report=report)
+
+
+def _end(
+    run: ImportRun,
+    state: str,
+    now: datetime,
+    *,
+    report: Report | None = None,
+    message: str = "",
+    final: bool = True,
+) -> None:
+    ended = state != State.CHECKED
+    counts = {"rows": 0, "created": 0, "updated": 0, "unchanged": 0, "refused": 0, "flagged": 0}
+    if report:
+        counts = {name: getattr(report, name) for name in counts}
+        if ended and state == State.REFUSED:
+            counts |= {"created": 0, "updated": 0, "refused": report.rows - report.unchanged}
+    with acting_as("system:worker", channel="import"):
+        ImportRun.objects.filter(pk=run.pk, state=run.state).update(
+            state=state, message=message, report=json.dumps(_masked(report)) if report else "", lease_until=None,
+            finished_at=now if ended else None, **counts,
+        )  # fmt: skip
+    if ended:
+        transaction.on_commit(lambda: _discard(run, keep_preview=state == State.REFUSED))
+
+
+def _masked(report: Report) -> dict[str, Any]:
+    """The report without what people's cells said: it is kept for ever."""
+    kept = report.as_dict()
+    kept["errors"] = [_without_value(error) for error in report.errors]
+    return kept
+
+
+def _without_value(error: ErrorLine) -> dict[str, Any]:
+    value = "(not kept)" if error.column in IDENTIFIERS and error.value else error.value
+    return {
+        "row": error.row,
+        "column": error.column,
+        "value": value,
+        "code": error.code,
+        "message": error.message,
+    }
+
+
+def _worth_showing(rows: list[Row]) -> list[Row]:
+    """Refused rows first, then flagged and changed ones, then the rest, each in the file's order."""
+    rank = {"refused": 0, "update": 2, "create": 3, "unchanged": 4}
+    chosen = sorted(
+        rows,
+        key=lambda row: (
+            1 if row.flags and row.outcome != "refused" else rank.get(row.outcome, 5),
+            row.number,
+        ),
+    )
+    return chosen[:PREVIEW_ROWS]
+
+
+def _shown(row: Row, headings: list[str]) -> dict[str, Any]:
+    return {
+        "number": row.number,
+        "outcome": row.outcome,
+        "cells": [row.cells.get(heading, "") for heading in headings],
+        "errors": {error.column: error.message for error in row.errors},
+        "changes": {column: list(pair) for column, pair in row.changes.items()},
+        "flags": row.flags,
+    }
+
+
+def _discard(run: ImportRun, *, keep_preview: bool = False) -> None:
+    upload_path(run).unlink(missing_ok=True)
+    if not keep_preview:
+        preview_path(run).unlink(missing_ok=True)
+
+
+def _remove_old_uploads(now: datetime) -> None:
+    limit = (now - KEEP_UPLOADS).timestamp()
+    for path in imports_folder().iterdir():
+        if path.stat().st_mtime < limit:
+            path.unlink(missing_ok=True)
