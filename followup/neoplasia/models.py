@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -35,7 +37,7 @@ class NeoplasiaCheck(models.Model):
     is_partial = models.BooleanField(default=False)
     note = models.TextField(blank=True)
     recorded_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
     recorded_at = models.DateTimeField()
     form_token = models.CharField(max_length=40)
@@ -75,6 +77,9 @@ class CheckItem(models.Model):
 class NeoplasmQuerySet(SiteScopedQuerySet["Neoplasm"]):
     view_act = "neoplasia.view"
 
+    def open(self) -> Self:
+        return self.filter(status__in=Neoplasm.OPEN)
+
 
 class Neoplasm(models.Model):
     """A suspicion and its outcome. Reported cancers are accepted as reported; missing items become queries."""
@@ -88,6 +93,7 @@ class Neoplasm(models.Model):
         UNDETERMINED = "undetermined", "Undetermined"
 
     OPEN = ("suspected", "under_work_up")
+    CLOSED = ("excluded", "benign", "malignant", "undetermined")
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT)
     site = models.ForeignKey(Site, on_delete=models.PROTECT)
@@ -112,9 +118,10 @@ class Neoplasm(models.Model):
     source = models.CharField(max_length=120, blank=True)
     closed_on = models.DateField(null=True, blank=True)
     closed_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
     conclusion = models.TextField(blank=True)
+    form_token = models.CharField(max_length=40, blank=True, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
 
     objects = NeoplasmQuerySet.as_manager()
@@ -127,7 +134,45 @@ class Neoplasm(models.Model):
                 condition=Q(status__in=["suspected", "under_work_up"]) | ~Q(closed_on=None),
                 name="closed_neoplasm_has_its_day",
             ),
+            models.UniqueConstraint(
+                fields=["form_token"], condition=~Q(form_token=""), name="one_neoplasm_per_form"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.case_ref}: {self.description}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in self.OPEN
+
+
+class WorkUpNote(models.Model):
+    """One step of a work-up: asked for, done or received. Added to, never edited."""
+
+    class Kind(models.TextChoices):
+        IMAGING = "imaging", "Imaging"
+        BIOPSY = "biopsy", "Biopsy or operation"
+        PATHOLOGY_REQUESTED = "pathology_requested", "Pathology report requested"
+        PATHOLOGY_RECEIVED = "pathology_received", "Pathology report received"
+        TISSUE_KEPT = "tissue_kept", "Tumour tissue kept"
+        DNA_KEPT = "dna_kept", "DNA of patient and donor at hand"
+        DONOR_ORIGIN = "donor_origin", "Donor-origin test"
+        REPEAT_TEST = "repeat_test", "Test repeated"
+        REFERRAL = "referral", "Referral"
+        OTHER = "other", "Other"
+
+    neoplasm = models.ForeignKey(Neoplasm, on_delete=models.PROTECT, related_name="notes")
+    on_date = models.DateField()
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    text = models.TextField()
+    recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    recorded_at = models.DateTimeField()
+    form_token = models.CharField(max_length=40, editable=False)
+
+    class Meta:
+        ordering = ["neoplasm", "on_date", "pk"]
+        constraints = [models.UniqueConstraint(fields=["form_token"], name="one_work_up_note_per_form")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} on {self.on_date}"

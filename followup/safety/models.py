@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from datetime import datetime
+from typing import Self
+
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
@@ -33,6 +38,10 @@ class Expectedness(models.TextChoices):
     UNEXPECTED = "unexpected", "Unexpected"
 
 
+# "Related" in counts (WHO-UMC): certain, probable and possible. Strongest first, as verdicts are combined.
+RELATED = (Relatedness.CERTAIN, Relatedness.PROBABLE, Relatedness.POSSIBLE)
+MOMENTS = ("aware_at", "site_aware_at", "sponsor_received_at")
+
 SERIOUSNESS_CRITERIA = {
     "death": "Death",
     "life_threatening": "Life-threatening",
@@ -45,6 +54,16 @@ SERIOUSNESS_CRITERIA = {
 
 class AdverseEventQuerySet(SiteScopedQuerySet["AdverseEvent"]):
     view_act = "events.view"
+
+    def standing(self) -> Self:
+        """Without those that were entered by mistake."""
+        return self.filter(withdrawn_at=None)
+
+    def serious(self) -> Self:
+        """The rows for which `counts_as_serious` is true."""
+        return self.filter(
+            Q(is_serious=True) | ~Q(seriousness_criteria="") | Q(outcome=Outcome.FATAL) | Q(severity_grade=5)
+        )
 
 
 class AdverseEvent(models.Model):
@@ -73,8 +92,9 @@ class AdverseEvent(models.Model):
     action_taken = models.CharField(max_length=200, blank=True)
     narrative = models.TextField(blank=True)
     import_key = models.CharField(max_length=80, blank=True)
-    withdrawn_at = models.DateTimeField(null=True)
-    withdrawn_because = models.CharField(max_length=300, blank=True)
+    withdrawn_at = models.DateTimeField(null=True, blank=True, editable=False)
+    withdrawn_because = models.CharField(max_length=300, blank=True, editable=False)
+    form_token = models.CharField(max_length=40, blank=True, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
 
     objects = AdverseEventQuerySet.as_manager()
@@ -87,6 +107,12 @@ class AdverseEvent(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["patient", "import_key"], condition=~Q(import_key=""), name="imported_event_once"
+            ),
+            models.UniqueConstraint(
+                fields=["form_token"], condition=~Q(form_token=""), name="one_event_per_form"
+            ),
+            models.CheckConstraint(
+                condition=Q(withdrawn_at=None) | ~Q(withdrawn_because=""), name="withdrawn_event_says_why"
             ),
         ]
         indexes = [models.Index(fields=["site", "onset_date"], name="event_by_site_onset")]
@@ -103,3 +129,62 @@ class AdverseEvent(models.Model):
             or self.outcome == Outcome.FATAL
             or self.severity_grade == 5
         )
+
+    @property
+    def criteria(self) -> tuple[str, ...]:
+        return tuple(self.seriousness_criteria.split(";")) if self.seriousness_criteria else ()
+
+    @property
+    def is_assessed(self) -> bool:
+        return bool(self.relatedness_cells and self.expectedness)
+
+    @property
+    def counts_as_related(self) -> bool:
+        """To cells or procedure. A serious event counts as related until somebody has judged it."""
+        judged = [verdict for verdict in (self.relatedness_cells, self.relatedness_procedure) if verdict]
+        if self.counts_as_serious and not self.relatedness_cells:
+            return True
+        return any(verdict in RELATED for verdict in judged)
+
+    @property
+    def counts_as_unexpected(self) -> bool:
+        """A serious event counts as unexpected until somebody has judged it."""
+        if not self.expectedness:
+            return self.counts_as_serious
+        return self.expectedness == Expectedness.UNEXPECTED
+
+    @property
+    def received(self) -> dict[str, str]:
+        """The awareness moments in the reporter's own writing, which may be a day without a time."""
+        return dict(json.loads(self.moments_received)) if self.moments_received else {}
+
+    def moment_as_known(self, name: str) -> str:
+        """The moment as received, else in ISO form: a bare date keeps its precision."""
+        moment: datetime | None = getattr(self, name)
+        return self.received.get(name) or (moment.isoformat() if moment else "")
+
+
+class EventAssessment(models.Model):
+    """One person's verdict on an event, with the reason. Added to, never edited; the event shows what is in force."""
+
+    class Capacity(models.TextChoices):
+        INVESTIGATOR = "investigator", "Investigator"
+        SPONSOR = "sponsor", "Safety officer"
+
+    event = models.ForeignKey(AdverseEvent, on_delete=models.PROTECT, related_name="assessments")
+    capacity = models.CharField(max_length=12, choices=Capacity.choices)
+    relatedness_cells = models.CharField(max_length=12, choices=Relatedness.choices)
+    relatedness_procedure = models.CharField(max_length=12, choices=Relatedness.choices)
+    expectedness = models.CharField(max_length=10, choices=Expectedness.choices)
+    is_serious = models.BooleanField()
+    seriousness_criteria = models.CharField(max_length=120, blank=True)
+    reason = models.CharField(max_length=500)
+    assessed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    assessed_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["event", "assessed_at", "pk"]
+        constraints = [models.CheckConstraint(condition=~Q(reason=""), name="assessment_says_why")]
+
+    def __str__(self) -> str:
+        return f"{self.get_capacity_display()}: {self.get_relatedness_cells_display()}"
