@@ -64,24 +64,12 @@ def _stacked(
         "axis": {"title": None, "labelLimit": 300, "grid": False},
     }
     used = [part for part in order if any(v["part"] == part for v in values)]
-    scale = {"domain": used, "range": [colours[order.index(part)] for part in used]}
-    colour = {
-        "field": "part",
-        "type": "nominal",
-        "scale": scale,
-        "legend": {"title": legend, "orient": "top", "direction": "horizontal", "columns": 0},
-    }
-    encoding = {
-        "x": x,
-        "y": y,
-        "color": colour,
-        "order": {"field": "rank", "type": "quantitative"},
-        "tooltip": [
-            {"field": "label", "title": " "},
-            {"field": "part", "title": legend},
-            {"field": "persons", "title": "n"},
-        ],
-    }
+    colour: Spec = {"field": "part", "type": "nominal", "legend": {"title": legend, "orient": "top"}}
+    colour["scale"] = {"domain": used, "range": [colours[order.index(part)] for part in used]}
+    rank = {"field": "rank", "type": "quantitative"}
+    fields = (("label", " "), ("part", legend), ("persons", "n"))
+    tooltip = [{"field": field, "title": title} for field, title in fields]
+    encoding = {"x": x, "y": y, "color": colour, "order": rank, "tooltip": tooltip}
     mark = {"type": "bar", "height": {"band": 0.66}, "stroke": "#ffffff", "strokeWidth": 0.6}
     return {
         "data": {"values": values},

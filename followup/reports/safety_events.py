@@ -17,9 +17,21 @@ def grade_bars(numbers: SafetyNumbers) -> list[dict[str, Any]]:
 
 
 def event_blocks(numbers: SafetyNumbers) -> list[Block]:
+    overview = _overview_table(numbers)
+    by_term = _by_term_table(numbers)
+    by_term["rows"] = _grouped(numbers, by_term["rows"])
+    bars = grade_bars(numbers)
+    return [
+        overview,
+        figure("Persons by system organ class and worst grade", "grades", charts.describe_event_grades(bars)),
+        by_term,
+    ]
+
+
+def _overview_table(numbers: SafetyNumbers) -> Block:
     persons = numbers["exposure"]["persons"]
-    overview = table(
-        "Overview",
+    return table(
+        "Overview of adverse events",
         [
             text("Adverse events"),
             num("Persons", "n (%)"),
@@ -42,7 +54,11 @@ def event_blocks(numbers: SafetyNumbers) -> list[Block]:
         empty="No adverse event was recorded.",
         notes=[f"Percentages of the {persons} persons infused; rates count events."],
     )
-    by_term = table(
+
+
+def _by_term_table(numbers: SafetyNumbers) -> Block:
+    persons = numbers["exposure"]["persons"]
+    return table(
         "Persons by system organ class, term and worst grade",
         [text("Term"), num("Persons", "n (%)"), num("Events", "n"), *[num(g) for g in GRADES]],
         [
@@ -57,13 +73,6 @@ def event_blocks(numbers: SafetyNumbers) -> list[Block]:
         empty="No adverse event was recorded.",
         notes=["Each person counts once in a term, at the worst grade. “Not graded” is not grade 0."],
     )
-    by_term["rows"] = _grouped(numbers, by_term["rows"])
-    bars = grade_bars(numbers)
-    return [
-        overview,
-        figure("Persons by system organ class and worst grade", "grades", charts.describe_event_grades(bars)),
-        by_term,
-    ]
 
 
 def _grouped(numbers: SafetyNumbers, rows: list[Any]) -> list[Any]:
@@ -107,9 +116,15 @@ def reaction_table(numbers: SafetyNumbers) -> Block:
 
 
 def serious_blocks(numbers: SafetyNumbers) -> list[Block]:
+    listing = _serious_listing_table(numbers)
+    fatal = _fatal_table(numbers)
+    return [listing, fatal]
+
+
+def _serious_listing_table(numbers: SafetyNumbers) -> Block:
     rows = numbers["serious_events"]
-    listing = table(
-        "Line listing, cumulative",
+    return table(
+        "Serious adverse events, cumulative listing",
         [
             text("Event"),
             text("Person"),
@@ -131,8 +146,12 @@ def serious_blocks(numbers: SafetyNumbers) -> list[Block]:
             "Not assessed counts as related and unexpected until the investigator has judged.",
         ],
     )
+
+
+def _fatal_table(numbers: SafetyNumbers) -> Block:
+    rows = numbers["serious_events"]
     deaths = [r for r in rows if "death" in r["criteria"]]
-    fatal = table(
+    return table(
         "Deaths",
         [
             text("Person"),
@@ -155,7 +174,6 @@ def serious_blocks(numbers: SafetyNumbers) -> list[Block]:
         ],
         empty="No fatal event was recorded.",
     )
-    return [listing, fatal]
 
 
 def _serious_cells(row: EventListingRow) -> Sequence[str]:
@@ -177,7 +195,7 @@ def _serious_cells(row: EventListingRow) -> Sequence[str]:
 
 def special_interest_table(numbers: SafetyNumbers) -> Block:
     return table(
-        "By category, cumulative",
+        "Events by category, cumulative",
         [text("Category"), num("Persons", "n"), num("Events", "n"), num("Serious", "n")],
         [(r["category"], r["persons"], r["events"], r["serious"]) for r in numbers["special_interest"]],
         empty="No event of special interest was recorded.",
@@ -186,7 +204,18 @@ def special_interest_table(numbers: SafetyNumbers) -> Block:
 
 def neoplasia_blocks(numbers: SafetyNumbers) -> list[Block]:
     neoplasia = numbers["neoplasia"]
-    rates = table(
+    rates = _incidence_table(numbers)
+    by_time = _by_time_table(numbers)
+    listing = _neoplasm_listing_table(numbers)
+    checks = paragraph(
+        f"{neoplasia['checks_done']} of {plural(neoplasia['checks_due'], 'neoplasia check')} that fell due were done."
+    )
+    return [checks, rates, by_time, listing]
+
+
+def _incidence_table(numbers: SafetyNumbers) -> Block:
+    neoplasia = numbers["neoplasia"]
+    return table(
         "Incidence",
         [
             text("Person-time counted"),
@@ -216,7 +245,11 @@ def neoplasia_blocks(numbers: SafetyNumbers) -> list[Block]:
             "Close surveillance finds more; type 2 diabetes itself raises the incidence of several cancers.",
         ],
     )
-    by_time = table(
+
+
+def _by_time_table(numbers: SafetyNumbers) -> Block:
+    neoplasia = numbers["neoplasia"]
+    return table(
         "By time since first infusion",
         [
             text("Time since infusion"),
@@ -237,7 +270,11 @@ def neoplasia_blocks(numbers: SafetyNumbers) -> list[Block]:
         ],
         empty="No person-time yet.",
     )
-    listing = table(
+
+
+def _neoplasm_listing_table(numbers: SafetyNumbers) -> Block:
+    neoplasia = numbers["neoplasia"]
+    return table(
         "All suspicions and cases",
         [
             text("Case"),
@@ -267,7 +304,3 @@ def neoplasia_blocks(numbers: SafetyNumbers) -> list[Block]:
         empty="No suspicion of neoplasia was raised.",
         width="dense",
     )
-    checks = paragraph(
-        f"{neoplasia['checks_done']} of {plural(neoplasia['checks_due'], 'neoplasia check')} that fell due were done."
-    )
-    return [checks, rates, by_time, listing]

@@ -175,9 +175,22 @@ def _exposure_bars(numbers: SafetyNumbers) -> list[dict[str, Any]]:
 
 
 def _exposure(numbers: SafetyNumbers) -> list[Block]:
+    by_source = _by_source_table(numbers)
+    by_number = _by_number_table(numbers)
+    years = _years_table(numbers)
+    bars = _exposure_bars(numbers)
+    return [
+        figure("Infusions by source and route", "exposure", charts.describe_exposure(bars)),
+        by_source,
+        by_number,
+        years,
+    ]
+
+
+def _by_source_table(numbers: SafetyNumbers) -> Block:
     exposure = numbers["exposure"]
     bands = exposure["dose_bands"]
-    by_source = table(
+    return table(
         "Infusions by source, route and viable cells given (million cells/kg)",
         [
             text("Source"),
@@ -211,14 +224,22 @@ def _exposure(numbers: SafetyNumbers) -> list[Block]:
         empty="No infusion was given up to the cut-off.",
         notes=["A person treated by two routes counts in both rows, so persons may sum to more than all."],
     )
-    by_number = table(
+
+
+def _by_number_table(numbers: SafetyNumbers) -> Block:
+    exposure = numbers["exposure"]
+    return table(
         "Persons by number of infusions",
         [text("Infusions per person"), num("Persons", "n")],
         [(r["infusions"], r["persons"]) for r in exposure["persons_by_infusions"]],
         empty="Nobody was infused.",
         width="narrow",
     )
-    years = table(
+
+
+def _years_table(numbers: SafetyNumbers) -> Block:
+    exposure = numbers["exposure"]
+    return table(
         "Person-years since first infusion",
         [
             text("Group"),
@@ -233,19 +254,24 @@ def _exposure(numbers: SafetyNumbers) -> list[Block]:
         empty="No person-time yet.",
         notes=["Age at first infusion."],
     )
-    bars = _exposure_bars(numbers)
-    return [
-        figure("Infusions by source and route", "exposure", charts.describe_exposure(bars)),
-        by_source,
-        by_number,
-        years,
-    ]
 
 
 def _follow_up(numbers: SafetyNumbers) -> list[Block]:
     follow_up = numbers["follow_up"]
     rows = follow_up["completeness"]
-    counts = table(
+    counts = _counts_table(numbers)
+    overdue = _overdue_table(numbers)
+    return [
+        figure("Visits that fell due", "completeness", charts.describe_completeness(rows)),
+        counts,
+        overdue,
+    ]
+
+
+def _counts_table(numbers: SafetyNumbers) -> Block:
+    follow_up = numbers["follow_up"]
+    rows = follow_up["completeness"]
+    return table(
         "What became of the visits that fell due",
         [text("Visit"), num("Due", "n"), *[num(o) for o in charts.VISIT_OUTCOMES]],
         [
@@ -258,7 +284,11 @@ def _follow_up(numbers: SafetyNumbers) -> list[Block]:
         ],
         empty="No visit had fallen due by the cut-off.",
     )
-    overdue = table(
+
+
+def _overdue_table(numbers: SafetyNumbers) -> Block:
+    follow_up = numbers["follow_up"]
+    return table(
         "Overdue visits, longest first",
         [
             text("Person"),
@@ -288,16 +318,11 @@ def _follow_up(numbers: SafetyNumbers) -> list[Block]:
         empty="Nobody was overdue at the cut-off.",
         width="dense",
     )
-    return [
-        figure("Visits that fell due", "completeness", charts.describe_completeness(rows)),
-        counts,
-        overdue,
-    ]
 
 
 def _queries(numbers: SafetyNumbers) -> Block:
     return table(
-        "By kind and site",
+        "Queries by kind and site",
         [text("Query"), text("Site"), num("Open", "n"), text("Oldest opened")],
         [(heading(r["kind"]), r["site"], r["open"], day(r["oldest_opened_on"])) for r in numbers["queries"]],
         empty="No query was open at the cut-off.",

@@ -3,6 +3,7 @@ import pypdf
 from followup.reports.documents import patient_document, safety_document
 from followup.reports.numbers import sha256
 from followup.reports.render import render_pdf
+from followup.reports.safety_sections import safety_sections
 from tests.followup.reports.sample_numbers import patient_numbers, safety_numbers
 
 
@@ -72,3 +73,32 @@ def test_an_empty_registry_prints_plain_words_instead_of_empty_tables(tmp_path):
     assert "No adverse event was recorded." in html
     assert "not sealed yet" in html
     assert render_pdf(html=html, charts=specs, out=tmp_path / "empty.pdf", title=title).pages >= 3
+
+
+def captions(section) -> list[str]:
+    return [block["caption"] for block in section["blocks"] if block["kind"] != "text"]
+
+
+def test_each_listing_stands_in_its_own_section_and_misses_nobody():
+    numbers = safety_numbers()
+    sections = {section["title"]: section for section in safety_sections(numbers)}
+    serious = sections["Serious adverse events"]["blocks"][0]
+    assert [row["cells"][0]["text"].rstrip("*#") for row in serious["rows"]] == [
+        event["event_ref"] for event in numbers["serious_events"]
+    ]
+    cases = sections["Neoplasia"]["blocks"][-1]
+    assert [row["cells"][0]["text"] for row in cases["rows"]] == ["NEO-001", "NEO-002", "NEO-003"]
+    overdue = sections["Follow-up completeness"]["blocks"][-1]
+    assert len(overdue["rows"]) == len(numbers["follow_up"]["overdue"])
+    every = [caption for section in sections.values() for caption in captions(section)]
+    assert len(every) == len(set(every)), "no table is printed twice"
+
+
+def test_a_contradictory_serious_event_is_marked():
+    blocks = {section["title"]: section for section in safety_sections(safety_numbers())}[
+        "Serious adverse events"
+    ]
+    marked = [
+        row["cells"][0]["text"] for row in blocks["blocks"][0]["rows"] if "#" in row["cells"][0]["text"]
+    ]
+    assert marked == ["AE-0020#"]
