@@ -100,7 +100,7 @@ def save_identities(*, entries: Iterable[tuple[Patient, IdentityFacts]]) -> None
 
 def _save_some(entries: Mapping[int, tuple[Patient, IdentityFacts]]) -> None:
     stored = {row.patient_id: row for row in Identity.objects.filter(patient_id__in=list(entries))}
-    keys = _keys_for(entries, stored)
+    keys = keys_to_write(entries)
     new = []
     for pk, (patient, facts) in entries.items():
         row = stored.get(pk) or Identity(patient=patient, site_id=patient.site_id)
@@ -114,11 +114,13 @@ def _save_some(entries: Mapping[int, tuple[Patient, IdentityFacts]]) -> None:
     _index({pk: facts for pk, (_, facts) in entries.items()})
 
 
-def _keys_for(entries: Iterable[int], stored: Mapping[int, Identity]) -> dict[int, bytes]:
-    keys = keys_of(entries)
-    missing = [pk for pk in entries if pk not in keys]
-    if erased := [pk for pk in missing if pk in stored]:
-        raise IdentityErased(f"the identifiers of patient {erased[0]} were erased")
+def keys_to_write(patient_ids: Iterable[int]) -> dict[int, bytes]:
+    """The keys of these people, made where there is none yet. IdentityErased where it was destroyed."""
+    ids = list(patient_ids)
+    keys = keys_of(ids)
+    missing = [pk for pk in ids if pk not in keys]
+    if erased := Identity.objects.filter(patient_id__in=missing).first():
+        raise IdentityErased(f"The identifiers of patient {erased.patient} were erased.")
     made = [PatientKey(patient_id=pk, wrapped=encryption.new_person_key()) for pk in missing]
     PatientKey.objects.bulk_create(made)
     return keys | {row.patient_id: row.unwrapped() for row in made}

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from django.db import models
+from django.db.models import Q
 
 from registry.access.models import User
 from registry.audit.acting import because as with_reason
@@ -77,16 +78,24 @@ def _standing(wanted: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, st
 
 
 def close_queries(
-    *, rule: str, records: Sequence[str], now: datetime, because: str, by: User | None = None
+    *,
+    rule: str = "",
+    records: Sequence[str] = (),
+    pks: Sequence[int] = (),
+    now: datetime,
+    because: str,
+    by: User | None = None,
 ) -> int:
-    """Closes what a correction has settled; returns how many were open."""
+    """Closes what a correction has settled: `rule` on these records, or the queries `pks`. Returns how many."""
     closed = 0
+    wanted = [(Q(rule=rule), "record__in", records), (Q(), "pk__in", pks)]
     with with_reason(because):
-        for start in range(0, len(records), BATCH):
-            standing = Query.objects.filter(rule=rule, record__in=records[start : start + BATCH])
-            closed += standing.exclude(status=Query.State.CLOSED).update(
-                status=Query.State.CLOSED, closed_at=now, closed_by=by
-            )
+        for base, lookup, values in wanted:
+            for start in range(0, len(values), BATCH):
+                some = Query.objects.filter(base, **{lookup: values[start : start + BATCH]})
+                closed += some.exclude(status=Query.State.CLOSED).update(
+                    status=Query.State.CLOSED, closed_at=now, closed_by=by
+                )
     return closed
 
 

@@ -103,7 +103,7 @@ def test_a_corrected_name_is_found_and_the_old_one_no_longer(elodie: Patient, no
 def test_a_record_number_is_used_once_at_a_site(elodie: Patient, riverside: Site, harbour: Site) -> None:
     save_identity(patient=a_patient(harbour, "HAR-0001-X"), facts=IdentityFacts(local_id="004711"), by=None)
     twin = a_patient(riverside, "RIV-0002-X")
-    with pytest.raises(DatabaseError, match="unique|UNIQUE"), transaction.atomic():
+    with pytest.raises(DatabaseError, match=r"unique|UNIQUE"), transaction.atomic():
         save_identity(patient=twin, facts=IdentityFacts(local_id="00 4711"), by=None)
 
 

@@ -1,0 +1,168 @@
+"""What became of a patient: a dated history, the status it leads to, and what a withdrawal still allows."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from registry import clock, partial_dates
+from registry.access.models import User
+from registry.patients import rules
+from registry.patients.models import (
+    Consent,
+    Identity,
+    Patient,
+    PatientKey,
+    Scope,
+    SearchWord,
+    Status,
+    StatusEvent,
+)
+from registry.patients.review import review_patients
+from registry.patients.signals import status_changed
+
+BATCH = 500
+
+
+class CannotRecord(Exception):
+    """The facts cannot be true, or would do what was not confirmed. The text is for the person."""
+
+
+@dataclass(frozen=True)
+class StatusFacts:
+    """One step of the history. A death counts as reported until `death_confirmed`."""
+
+    status: str
+    on_date: str
+    scope: str = ""
+    reason: str = ""
+    death_confirmed: bool | None = None
+    cause_of_death: str = ""
+    autopsy: str = ""
+
+
+def record_status(*, patient: Patient, facts: StatusFacts, by: User | None, now: datetime) -> StatusEvent:
+    """The same death recorded again as confirmed confirms the first report. `erase` is only noted here:
+    `erase_identifiers` does it, on confirmation.
+    """
+    if by is not None:
+        by.require("consent.record", patient.site_id)
+    if trouble := status_trouble(facts, today=clock.local_date(now, patient.site.time_zone)):
+        raise CannotRecord(trouble)
+    (event,) = record_statuses(entries=[(patient, facts)], now=now)
+    patient.refresh_from_db(fields=["status", "version"])
+    return event
+
+
+def record_statuses(*, entries: Sequence[tuple[Patient, StatusFacts]], now: datetime) -> list[StatusEvent]:
+    """The set-based form for imports; rights and possible dates are the caller's to check."""
+    stored = _stored([patient.pk for patient, _ in entries])
+    events, new = [], []
+    for patient, facts in entries:
+        key = (patient.pk, facts.status, facts.on_date, facts.scope)
+        event = stored.get(key)
+        if event is None:
+            event = stored[key] = StatusEvent(patient=patient, recorded_at=now)
+            new.append(event)
+        _write_into(event, facts)
+        events.append(event)
+    StatusEvent.objects.bulk_create(new, batch_size=BATCH)
+    for event in events:
+        if event not in new:
+            event.save()
+    ids = sorted({patient.pk for patient, _ in entries})
+    keep_in_step(ids)
+    review_patients(ids, now=now)
+    status_changed.send(sender=Patient, patients=ids, now=now)
+    return events
+
+
+def status_trouble(facts: StatusFacts, *, today: date) -> str:
+    """What makes the step impossible, in words; blank when it can be recorded."""
+    if partial_dates.earliest(facts.on_date) > today:
+        return f"The date {facts.on_date} lies in the future: record what has happened."
+    if facts.scope and facts.status != Status.WITHDRAWN:
+        return "Only a withdrawal has a scope. Leave the scope blank, or record a withdrawal."
+    return ""
+
+
+def _stored(patient_ids: Iterable[int]) -> dict[tuple[int, str, str, str], StatusEvent]:
+    rows = StatusEvent.objects.filter(patient_id__in=set(patient_ids))
+    return {(row.patient_id, row.status, row.on_date, row.scope): row for row in rows}
+
+
+def _write_into(event: StatusEvent, facts: StatusFacts) -> None:
+    event.status, event.on_date, event.scope = facts.status, facts.on_date, facts.scope
+    event.reason = facts.reason or event.reason
+    if facts.status == Status.DECEASED:
+        event.death_confirmed = bool(facts.death_confirmed or event.death_confirmed)
+        event.cause_of_death = facts.cause_of_death or event.cause_of_death
+        event.autopsy = facts.autopsy or event.autopsy
+
+
+def keep_in_step(patient_ids: Iterable[int]) -> None:
+    """`Patient.status` is that of the latest step; of one day, the one recorded last."""
+    ids = set(patient_ids)
+    latest: dict[int, tuple[date, int, str]] = {}
+    for event in StatusEvent.objects.filter(patient_id__in=ids):
+        step = (partial_dates.latest(event.on_date), event.pk, event.status)
+        latest[event.patient_id] = max(step, latest.get(event.patient_id, step))
+    by_status: dict[str, list[int]] = defaultdict(list)
+    for patient in Patient.objects.filter(pk__in=latest):
+        status = latest[patient.pk][2]
+        if patient.status != status:
+            by_status[status].append(patient.pk)
+    for status, changed in by_status.items():
+        Patient.objects.filter(pk__in=changed).update(status=status)
+
+
+# What a withdrawal leaves ------------------------------------------------------------------------------------
+
+
+def scopes_of(patient_ids: Iterable[int], *, on: date) -> dict[int, set[str]]:
+    """The withdrawal scopes in force that day; coming back into follow-up ends earlier ones. A withdrawal
+    without a scope counts as "no contact" until somebody says what was meant.
+    """
+    found: dict[int, set[str]] = {pk: set() for pk in patient_ids}
+    events = StatusEvent.objects.filter(patient_id__in=list(found))
+    for event in sorted(events, key=lambda e: (partial_dates.latest(e.on_date), e.pk)):
+        if partial_dates.earliest(event.on_date) > on:
+            continue
+        if event.status == Status.WITHDRAWN:
+            found[event.patient_id].add(event.scope or Scope.NO_CONTACT)
+        elif event.status in (Status.ENROLLED, Status.IN_FOLLOW_UP):
+            found[event.patient_id].clear()
+    return found
+
+
+def effects_of(patient_ids: Iterable[int], *, on: date) -> dict[int, rules.ScopeEffect]:
+    """What may still be done with each of these people, after their withdrawals."""
+    scopes = scopes_of(patient_ids, on=on)
+    linked = set(
+        Consent.objects.filter(patient_id__in=list(scopes), tier_linkage=True).values_list(
+            "patient_id", flat=True
+        )
+    )
+    return {pk: rules.scope_effect(some, linkage_consented=pk in linked) for pk, some in scopes.items()}
+
+
+# Erasure -----------------------------------------------------------------------------------------------------
+
+
+def erase_identifiers(*, patient: Patient, typed_id: str, by: User | None, now: datetime) -> None:
+    """Destroys the person's key: names, contacts and every old copy of them become unreadable for ever. The
+    pseudonymous record stays. Asked for by a recorded withdrawal, confirmed by typing the patient id.
+    """
+    if by is not None:
+        by.require("consent.record", patient.site_id)
+    if typed_id.strip() != patient.patient_id:
+        raise CannotRecord(f"Type {patient.patient_id} to confirm. Nothing was erased.")
+    if not StatusEvent.objects.filter(patient=patient, scope=Scope.ERASE).exists():
+        raise CannotRecord("Record the withdrawal with the scope “Erase identifiers” first.")
+    PatientKey.objects.filter(patient=patient).delete()
+    SearchWord.objects.filter(patient=patient).delete()
+    Identity.objects.filter(patient=patient).update(local_id_index="")
+    review_patients([patient.pk], now=now)
+    status_changed.send(sender=Patient, patients=[patient.pk], now=now)
