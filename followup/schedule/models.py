@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Self
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
@@ -22,7 +22,39 @@ class ContactMode(models.TextChoices):
     RECORDS = "records", "From records"
 
 
-class FollowUpPlan(models.Model):
+class PlanIsFixed(Exception):
+    """A loaded plan was about to change; load a newer version instead."""
+
+
+class FixedQuerySet(models.QuerySet[Any]):
+    """Rows that are added and never changed."""
+
+    def update(self, **kwargs: Any) -> int:
+        raise PlanIsFixed("A loaded plan never changes. Raise its version and load it again.")
+
+    def bulk_update(self, *args: Any, **kwargs: Any) -> int:
+        return self.update()
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        raise PlanIsFixed("A loaded plan is kept for ever: visits were planned by it.")
+
+
+class Fixed(models.Model):
+    objects = FixedQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise PlanIsFixed("A loaded plan never changes. Raise its version and load it again.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        raise PlanIsFixed("A loaded plan is kept for ever: visits were planned by it.")
+
+
+class FollowUpPlan(Fixed):
     """A version of the plan, kept as the very text that was loaded; never changed, only followed by a newer one."""
 
     code = models.CharField(max_length=40)
@@ -43,7 +75,7 @@ class FollowUpPlan(models.Model):
         return f"{self.title}, version {self.version}"
 
 
-class Timepoint(models.Model):
+class Timepoint(Fixed):
     """One line of the plan."""
 
     plan = models.ForeignKey(FollowUpPlan, on_delete=models.PROTECT, related_name="timepoints")
@@ -101,8 +133,12 @@ class Visit(models.Model):
     actual_date = models.DateField(null=True, blank=True)
     contact_mode = models.CharField(max_length=8, choices=ContactMode.choices, blank=True)
     note = models.TextField(blank=True)
+    out_of_window = models.BooleanField(
+        null=True, help_text="Of a visit with its date: judged by the anchor as it stands now"
+    )
     neoplasia_check = models.BooleanField(default=False)
     import_key = models.CharField(max_length=60, blank=True)
+    form_token = models.CharField(max_length=40, blank=True)
     created_on = models.DateField()
     version = models.PositiveIntegerField(default=1, editable=False)
 
@@ -118,6 +154,9 @@ class Visit(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["patient", "import_key"], condition=~Q(import_key=""), name="imported_visit_once"
+            ),
+            models.UniqueConstraint(
+                fields=["form_token"], condition=~Q(form_token=""), name="one_unscheduled_visit_per_form"
             ),
             models.CheckConstraint(
                 condition=~Q(state="done") | ~Q(actual_date=None), name="done_visit_has_its_date"
@@ -147,6 +186,16 @@ class Visit(models.Model):
         if self.timepoint is None:
             return "Unscheduled visit"
         return f"{self.timepoint.label} ({self.sequence})" if self.sequence > 1 else self.timepoint.label
+
+    @property
+    def planned_mode(self) -> str:
+        """How it is to be held: by phone or from records where the person withdrew from visits or contact."""
+        return self.contact_mode or (self.timepoint.contact_mode if self.timepoint else "")
+
+    @property
+    def is_partial(self) -> bool:
+        """Somebody was in contact, and some of its parts are still due."""
+        return self.state == Visit.State.PLANNED and self.actual_date is not None
 
     def status_on(self, day: date) -> str:
         """planned, open, late, missed, done or not_required. Late means its window has closed; only a person says missed."""
@@ -209,9 +258,15 @@ class ContactAttempt(models.Model):
     next_try_on = models.DateField(null=True, blank=True)
     note = models.CharField(max_length=300, blank=True)
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    form_token = models.CharField(max_length=40, blank=True)
 
     class Meta:
         ordering = ["-at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["form_token"], condition=~Q(form_token=""), name="one_attempt_per_form"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.channel} on {self.at:%Y-%m-%d}"

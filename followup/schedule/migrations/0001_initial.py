@@ -6,184 +6,418 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('access', '0001_initial'),
-        ('infusions', '0001_initial'),
-        ('patients', '0001_initial'),
+        ("access", "0001_initial"),
+        ("infusions", "0001_initial"),
+        ("patients", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='FollowUpPlan',
+            name="FollowUpPlan",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=40)),
-                ('version', models.PositiveIntegerField()),
-                ('title', models.CharField(max_length=120)),
-                ('source', models.TextField()),
-                ('sha256', models.CharField(max_length=64)),
-                ('loaded_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("code", models.CharField(max_length=40)),
+                ("version", models.PositiveIntegerField()),
+                ("title", models.CharField(max_length=120)),
+                ("source", models.TextField()),
+                ("sha256", models.CharField(max_length=64)),
+                ("loaded_at", models.DateTimeField()),
             ],
             options={
-                'ordering': ['code', '-version'],
-                'constraints': [models.UniqueConstraint(fields=('code', 'version'), name='plan_version_is_unique'), models.UniqueConstraint(fields=('sha256',), name='plan_text_is_loaded_once')],
+                "ordering": ["code", "-version"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("code", "version"), name="plan_version_is_unique"),
+                    models.UniqueConstraint(fields=("sha256",), name="plan_text_is_loaded_once"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Timepoint',
+            name="Timepoint",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=12)),
-                ('label', models.CharField(max_length=60)),
-                ('position', models.PositiveSmallIntegerField()),
-                ('anchor', models.CharField(max_length=16)),
-                ('offset_value', models.IntegerField()),
-                ('offset_unit', models.CharField(max_length=5)),
-                ('days_before', models.PositiveSmallIntegerField()),
-                ('days_after', models.PositiveSmallIntegerField()),
-                ('contact_mode', models.CharField(choices=[('on_site', 'On site'), ('phone', 'Phone'), ('video', 'Video'), ('letter', 'Letter'), ('records', 'From records')], max_length=8)),
-                ('assessments', models.CharField(help_text='Codes joined by ;', max_length=400)),
-                ('neoplasia_check', models.BooleanField(default=False)),
-                ('reminder_steps', models.TextField(help_text="JSON: the steps with their days, as in the plan's text")),
-                ('plan', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='timepoints', to='schedule.followupplan')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("code", models.CharField(max_length=12)),
+                ("label", models.CharField(max_length=60)),
+                ("position", models.PositiveSmallIntegerField()),
+                ("anchor", models.CharField(max_length=16)),
+                ("offset_value", models.IntegerField()),
+                ("offset_unit", models.CharField(max_length=5)),
+                ("days_before", models.PositiveSmallIntegerField()),
+                ("days_after", models.PositiveSmallIntegerField()),
+                (
+                    "contact_mode",
+                    models.CharField(
+                        choices=[
+                            ("on_site", "On site"),
+                            ("phone", "Phone"),
+                            ("video", "Video"),
+                            ("letter", "Letter"),
+                            ("records", "From records"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("assessments", models.CharField(help_text="Codes joined by ;", max_length=400)),
+                ("neoplasia_check", models.BooleanField(default=False)),
+                (
+                    "reminder_steps",
+                    models.TextField(help_text="JSON: the steps with their days, as in the plan's text"),
+                ),
+                (
+                    "plan",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="timepoints",
+                        to="schedule.followupplan",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['plan', 'position'],
+                "ordering": ["plan", "position"],
             },
         ),
         migrations.CreateModel(
-            name='Visit',
+            name="Visit",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('visit_code', models.CharField(blank=True, max_length=12)),
-                ('sequence', models.PositiveSmallIntegerField(default=1)),
-                ('anchor', models.CharField(blank=True, max_length=16)),
-                ('anchor_date', models.DateField(blank=True, null=True)),
-                ('target_date', models.DateField(blank=True, null=True)),
-                ('window_opens', models.DateField(blank=True, null=True)),
-                ('window_closes', models.DateField(blank=True, null=True)),
-                ('state', models.CharField(choices=[('planned', 'Planned'), ('missed', 'Missed'), ('done', 'Done'), ('not_required', 'Not required')], default='planned', max_length=12)),
-                ('state_reason', models.CharField(blank=True, max_length=300)),
-                ('booked_for', models.DateField(blank=True, null=True)),
-                ('actual_date', models.DateField(blank=True, null=True)),
-                ('contact_mode', models.CharField(blank=True, choices=[('on_site', 'On site'), ('phone', 'Phone'), ('video', 'Video'), ('letter', 'Letter'), ('records', 'From records')], max_length=8)),
-                ('note', models.TextField(blank=True)),
-                ('neoplasia_check', models.BooleanField(default=False)),
-                ('import_key', models.CharField(blank=True, max_length=60)),
-                ('created_on', models.DateField()),
-                ('version', models.PositiveIntegerField(default=1, editable=False)),
-                ('infusion', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='infusions.infusion')),
-                ('patient', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='patients.patient')),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='access.site')),
-                ('timepoint', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='schedule.timepoint')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("visit_code", models.CharField(blank=True, max_length=12)),
+                ("sequence", models.PositiveSmallIntegerField(default=1)),
+                ("anchor", models.CharField(blank=True, max_length=16)),
+                ("anchor_date", models.DateField(blank=True, null=True)),
+                ("target_date", models.DateField(blank=True, null=True)),
+                ("window_opens", models.DateField(blank=True, null=True)),
+                ("window_closes", models.DateField(blank=True, null=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("planned", "Planned"),
+                            ("missed", "Missed"),
+                            ("done", "Done"),
+                            ("not_required", "Not required"),
+                        ],
+                        default="planned",
+                        max_length=12,
+                    ),
+                ),
+                ("state_reason", models.CharField(blank=True, max_length=300)),
+                ("booked_for", models.DateField(blank=True, null=True)),
+                ("actual_date", models.DateField(blank=True, null=True)),
+                (
+                    "contact_mode",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("on_site", "On site"),
+                            ("phone", "Phone"),
+                            ("video", "Video"),
+                            ("letter", "Letter"),
+                            ("records", "From records"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("note", models.TextField(blank=True)),
+                ("neoplasia_check", models.BooleanField(default=False)),
+                ("import_key", models.CharField(blank=True, max_length=60)),
+                ("created_on", models.DateField()),
+                ("version", models.PositiveIntegerField(default=1, editable=False)),
+                (
+                    "infusion",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="infusions.infusion",
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="patients.patient"),
+                ),
+                ("site", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="access.site")),
+                (
+                    "timepoint",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="schedule.timepoint",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['patient', 'target_date', 'actual_date', 'pk'],
+                "ordering": ["patient", "target_date", "actual_date", "pk"],
             },
         ),
         migrations.CreateModel(
-            name='ContactAttempt',
+            name="ContactAttempt",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField()),
-                ('channel', models.CharField(choices=[('phone', 'Phone'), ('letter', 'Letter'), ('email', 'E-mail'), ('sms', 'Text message'), ('gp', 'Through the GP'), ('relative', 'Through a relative or friend')], max_length=14)),
-                ('outcome', models.CharField(choices=[('reached', 'Reached'), ('no_answer', 'No answer'), ('message_left', 'Message left'), ('wrong_number', 'Number or address wrong'), ('refused', 'Did not want to talk')], max_length=12)),
-                ('next_try_on', models.DateField(blank=True, null=True)),
-                ('note', models.CharField(blank=True, max_length=300)),
-                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('patient', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='patients.patient')),
-                ('visit', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='schedule.visit')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField()),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[
+                            ("phone", "Phone"),
+                            ("letter", "Letter"),
+                            ("email", "E-mail"),
+                            ("sms", "Text message"),
+                            ("gp", "Through the GP"),
+                            ("relative", "Through a relative or friend"),
+                        ],
+                        max_length=14,
+                    ),
+                ),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("reached", "Reached"),
+                            ("no_answer", "No answer"),
+                            ("message_left", "Message left"),
+                            ("wrong_number", "Number or address wrong"),
+                            ("refused", "Did not want to talk"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("next_try_on", models.DateField(blank=True, null=True)),
+                ("note", models.CharField(blank=True, max_length=300)),
+                (
+                    "by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="patients.patient"),
+                ),
+                (
+                    "visit",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="schedule.visit",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-at', '-pk'],
+                "ordering": ["-at", "-pk"],
             },
         ),
         migrations.CreateModel(
-            name='VisitAssessment',
+            name="VisitAssessment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=30)),
-                ('state', models.CharField(choices=[('pending', 'Not recorded yet'), ('done', 'Done'), ('done_elsewhere', 'Done elsewhere'), ('awaiting_result', 'Awaiting result'), ('not_done', 'Not done'), ('not_applicable', 'Not applicable')], default='pending', max_length=15)),
-                ('on_date', models.DateField(blank=True, null=True)),
-                ('reason', models.CharField(blank=True, max_length=200)),
-                ('visit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='assessments', to='schedule.visit')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("code", models.CharField(max_length=30)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Not recorded yet"),
+                            ("done", "Done"),
+                            ("done_elsewhere", "Done elsewhere"),
+                            ("awaiting_result", "Awaiting result"),
+                            ("not_done", "Not done"),
+                            ("not_applicable", "Not applicable"),
+                        ],
+                        default="pending",
+                        max_length=15,
+                    ),
+                ),
+                ("on_date", models.DateField(blank=True, null=True)),
+                ("reason", models.CharField(blank=True, max_length=200)),
+                (
+                    "visit",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="assessments",
+                        to="schedule.visit",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['visit', 'pk'],
+                "ordering": ["visit", "pk"],
             },
         ),
         migrations.CreateModel(
-            name='WorkItem',
+            name="WorkItem",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(max_length=30)),
-                ('level', models.CharField(choices=[('alarm', 'Needs an answer'), ('due', 'Due')], max_length=5)),
-                ('title', models.CharField(max_length=200)),
-                ('source', models.CharField(help_text='The record that raised it, for example neoplasm:12', max_length=80)),
-                ('url', models.CharField(help_text='Where it is answered', max_length=200)),
-                ('role', models.CharField(blank=True, max_length=20)),
-                ('due_on', models.DateField()),
-                ('opened_at', models.DateTimeField()),
-                ('closed_at', models.DateTimeField(null=True)),
-                ('closed_because', models.CharField(blank=True, max_length=300)),
-                ('closed_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('patient', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to='patients.patient')),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='access.site')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("kind", models.CharField(max_length=30)),
+                (
+                    "level",
+                    models.CharField(choices=[("alarm", "Needs an answer"), ("due", "Due")], max_length=5),
+                ),
+                ("title", models.CharField(max_length=200)),
+                (
+                    "source",
+                    models.CharField(
+                        help_text="The record that raised it, for example neoplasm:12", max_length=80
+                    ),
+                ),
+                ("url", models.CharField(help_text="Where it is answered", max_length=200)),
+                ("role", models.CharField(blank=True, max_length=20)),
+                ("due_on", models.DateField()),
+                ("opened_at", models.DateTimeField()),
+                ("closed_at", models.DateTimeField(null=True)),
+                ("closed_because", models.CharField(blank=True, max_length=300)),
+                (
+                    "closed_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.PROTECT, to="patients.patient"
+                    ),
+                ),
+                ("site", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="access.site")),
             ],
             options={
-                'ordering': ['due_on', 'pk'],
+                "ordering": ["due_on", "pk"],
             },
         ),
         migrations.AddConstraint(
-            model_name='timepoint',
-            constraint=models.UniqueConstraint(fields=('plan', 'code'), name='timepoint_once_per_plan'),
+            model_name="timepoint",
+            constraint=models.UniqueConstraint(fields=("plan", "code"), name="timepoint_once_per_plan"),
         ),
         migrations.AddIndex(
-            model_name='visit',
-            index=models.Index(condition=models.Q(('state', 'planned')), fields=['site', 'target_date'], name='open_visits_by_site'),
+            model_name="visit",
+            index=models.Index(
+                condition=models.Q(("state", "planned")),
+                fields=["site", "target_date"],
+                name="open_visits_by_site",
+            ),
         ),
         migrations.AddIndex(
-            model_name='visit',
-            index=models.Index(condition=models.Q(('state', 'planned')), fields=['target_date'], name='open_visits'),
+            model_name="visit",
+            index=models.Index(
+                condition=models.Q(("state", "planned")), fields=["target_date"], name="open_visits"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='visit',
-            constraint=models.UniqueConstraint(condition=models.Q(('visit_code', ''), _negated=True), fields=('patient', 'visit_code', 'sequence'), name='planned_visit_once'),
+            model_name="visit",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("visit_code", ""), _negated=True),
+                fields=("patient", "visit_code", "sequence"),
+                name="planned_visit_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='visit',
-            constraint=models.UniqueConstraint(condition=models.Q(('import_key', ''), _negated=True), fields=('patient', 'import_key'), name='imported_visit_once'),
+            model_name="visit",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("import_key", ""), _negated=True),
+                fields=("patient", "import_key"),
+                name="imported_visit_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='visit',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'done'), _negated=True), models.Q(('actual_date', None), _negated=True), _connector='OR'), name='done_visit_has_its_date'),
+            model_name="visit",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "done"), _negated=True),
+                    models.Q(("actual_date", None), _negated=True),
+                    _connector="OR",
+                ),
+                name="done_visit_has_its_date",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='visit',
-            constraint=models.CheckConstraint(condition=models.Q(('window_opens', None), models.Q(('target_date__lte', models.F('window_closes')), ('window_opens__lte', models.F('target_date'))), _connector='OR'), name='window_holds_its_target'),
+            model_name="visit",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("window_opens", None),
+                    models.Q(
+                        ("target_date__lte", models.F("window_closes")),
+                        ("window_opens__lte", models.F("target_date")),
+                    ),
+                    _connector="OR",
+                ),
+                name="window_holds_its_target",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='visit',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['missed', 'not_required']), _negated=True), models.Q(('state_reason', ''), _negated=True), _connector='OR'), name='excused_visit_has_a_reason'),
+            model_name="visit",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state__in", ["missed", "not_required"]), _negated=True),
+                    models.Q(("state_reason", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="excused_visit_has_a_reason",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='visitassessment',
-            constraint=models.UniqueConstraint(fields=('visit', 'code'), name='assessment_once_per_visit'),
+            model_name="visitassessment",
+            constraint=models.UniqueConstraint(fields=("visit", "code"), name="assessment_once_per_visit"),
         ),
         migrations.AddConstraint(
-            model_name='visitassessment',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'not_done'), _negated=True), models.Q(('reason', ''), _negated=True), _connector='OR'), name='not_done_has_a_reason'),
+            model_name="visitassessment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "not_done"), _negated=True),
+                    models.Q(("reason", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="not_done_has_a_reason",
+            ),
         ),
         migrations.AddIndex(
-            model_name='workitem',
-            index=models.Index(condition=models.Q(('closed_at', None)), fields=['site', 'due_on'], name='open_work_by_site'),
+            model_name="workitem",
+            index=models.Index(
+                condition=models.Q(("closed_at", None)), fields=["site", "due_on"], name="open_work_by_site"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='workitem',
-            constraint=models.UniqueConstraint(condition=models.Q(('closed_at', None)), fields=('kind', 'source'), name='one_open_work_item_per_source'),
+            model_name="workitem",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("closed_at", None)),
+                fields=("kind", "source"),
+                name="one_open_work_item_per_source",
+            ),
         ),
     ]

@@ -1,0 +1,107 @@
+"""Bookings, contacts outside the plan, and attempts to reach somebody."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from followup.schedule.actions.recording import NotAccepted, claim
+from followup.schedule.models import ContactAttempt, Visit
+from followup.schedule.rules import local_day, nearest_open_day, spoken
+from registry.access.models import Site, User
+from registry.patients.models import Patient
+
+
+def book(*, visit: Visit, on: date | None, by: User, now: datetime, version: int) -> Visit:
+    """Sets the day of the appointment; None takes it away. A day on which the site is closed is refused."""
+    by.require("visits.record", visit.site_id)
+    if visit.state != Visit.State.PLANNED:
+        raise NotAccepted(
+            "", f"This visit is {visit.get_state_display().lower()}; only an open one is booked."
+        )
+    if on is not None:
+        _check_day(visit, on, now)
+    claim(visit, version)
+    visit.booked_for = on
+    visit.full_clean(validate_constraints=False)
+    visit.save()
+    return visit
+
+
+def closed_weekdays(site: Site) -> set[int]:
+    """As in `date.weekday()`; the site writes 1 for Monday to 7 for Sunday."""
+    return {int(day) - 1 for day in site.closed_weekdays.split(",") if day.strip()}
+
+
+def suggested_day(visit: Visit, *, on: date) -> date | None:
+    """The open day nearest to the target that is still to come; None when the window has closed."""
+    if visit.window_opens is None or visit.window_closes is None or visit.target_date is None:
+        return None
+    opens = max(visit.window_opens, on)
+    if opens > visit.window_closes:
+        return None
+    target = max(visit.target_date, opens)
+    return nearest_open_day(target, opens, visit.window_closes, closed_weekdays(visit.site), ())
+
+
+def _check_day(visit: Visit, on: date, now: datetime) -> None:
+    today = local_day(now, visit.site.time_zone)
+    if on < today:
+        raise NotAccepted("booked_for", f"{spoken(on)} is past. Book a day from {spoken(today)} on.")
+    if on.weekday() in closed_weekdays(visit.site):
+        nearest = suggested_day(visit, on=today)
+        hint = f" The nearest open day in the window is {spoken(nearest)}." if nearest else ""
+        raise NotAccepted("booked_for", f"{visit.site} is closed on {on:%A}s.{hint}")
+
+
+def add_unscheduled(
+    *,
+    patient: Patient,
+    actual_date: date,
+    contact_mode: str,
+    note: str,
+    by: User,
+    now: datetime,
+    form_token: str = "",
+) -> Visit:
+    """A contact that no planned visit stands for. The same form sent twice is one visit."""
+    by.require("visits.record", patient.site_id)
+    if form_token and (saved := Visit.objects.filter(form_token=form_token).first()):
+        return saved
+    today = local_day(now, patient.site.time_zone)
+    if actual_date > today:
+        raise NotAccepted("actual_date", f"{spoken(actual_date)} has not come yet at {patient.site}.")
+    visit = Visit(
+        patient=patient, site=patient.site, state=Visit.State.DONE, actual_date=actual_date,
+        contact_mode=contact_mode, note=note, created_on=today, form_token=form_token,
+    )  # fmt: skip
+    visit.full_clean()
+    visit.save()
+    return visit
+
+
+def log_contact_attempt(
+    *,
+    patient: Patient,
+    visit: Visit | None,
+    at: datetime,
+    channel: str,
+    outcome: str,
+    next_try_on: date | None,
+    note: str,
+    by: User,
+    now: datetime,
+    form_token: str = "",
+) -> ContactAttempt:
+    """Loss to follow-up is judged by these rows, so each try counts once."""
+    by.require("visits.record", patient.site_id)
+    if form_token and (saved := ContactAttempt.objects.filter(form_token=form_token).first()):
+        return saved
+    if at > now:
+        raise NotAccepted("at", "An attempt cannot lie in the future.")
+    attempt = ContactAttempt(
+        patient=patient, visit=visit, at=at, channel=channel, outcome=outcome, next_try_on=next_try_on,
+        note=note, by=by, form_token=form_token,
+    )  # fmt: skip
+    attempt.full_clean()
+    attempt.save()
+    return attempt

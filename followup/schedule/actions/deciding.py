@@ -1,0 +1,60 @@
+"""What only a person decides: a visit was missed, is not required, or is open after all."""
+
+from datetime import datetime
+
+from followup.schedule.actions.planning import plan_visits
+from followup.schedule.actions.recording import NotAccepted, claim
+from followup.schedule.models import Visit
+from followup.schedule.rules import local_day, spoken
+from registry.access.models import User
+from registry.audit.acting import because
+
+
+def mark_missed(*, visit: Visit, reason: str, by: User, now: datetime, version: int) -> Visit:
+    """After the window has closed and nobody came. The next visit shows when the patient was last examined."""
+    by.require("visits.excuse", visit.site_id)
+    today = local_day(now, visit.site.time_zone)
+    if visit.window_closes is None or visit.window_closes >= today:
+        raise NotAccepted(
+            "", f"Its window is open until {spoken(visit.window_closes)}: the visit can still be held."
+        )
+    return _close(visit, Visit.State.MISSED, reason, version)
+
+
+def mark_not_required(*, visit: Visit, reason: str, by: User, now: datetime, version: int) -> Visit:
+    by.require("visits.excuse", visit.site_id)
+    return _close(visit, Visit.State.NOT_REQUIRED, reason, version)
+
+
+def reopen(*, visit: Visit, reason: str, by: User, now: datetime, version: int) -> Visit:
+    """Planned again, with its answers as they were and its dates by the anchor as it stands now."""
+    by.require("visits.excuse", visit.site_id)
+    if visit.state == Visit.State.PLANNED:
+        raise NotAccepted("", "The visit is open already.")
+    if not visit.visit_code:
+        raise NotAccepted("", "An unscheduled visit was held and stays on record; correct it instead.")
+    _demand(reason)
+    with because(reason):
+        claim(visit, version)
+        visit.state, visit.state_reason = Visit.State.PLANNED, ""
+        visit.save()
+        plan_visits([visit.patient_id], now=now)
+    visit.refresh_from_db()
+    return visit
+
+
+def _close(visit: Visit, state: str, reason: str, version: int) -> Visit:
+    if visit.state != Visit.State.PLANNED:
+        raise NotAccepted("", f"This visit is {visit.get_state_display().lower()} already.")
+    _demand(reason)
+    with because(reason):
+        claim(visit, version)
+        visit.state, visit.state_reason = state, reason.strip()
+        visit.full_clean(validate_constraints=False)
+        visit.save()
+    return visit
+
+
+def _demand(reason: str) -> None:
+    if not reason.strip():
+        raise NotAccepted("reason", "Say why.")

@@ -1,0 +1,150 @@
+"""Recording what was done at a visit. A fact is never refused for breaking a rule: outside its window it is a deviation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from followup.schedule.actions.deviations import judge_window
+from followup.schedule.actions.plans import assessment_labels, plan_of
+from followup.schedule.models import ContactMode, Visit, VisitAssessment
+from followup.schedule.rules import is_out_of_window, local_day, spoken
+from registry.access.models import User
+from registry.audit.acting import because
+
+State = VisitAssessment.State
+
+
+class NotAccepted(Exception):
+    """What was entered cannot be right; `field` names the entry, an assessment by its code."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+        self.message = message
+
+
+class SavedByAnother(Exception):
+    """Somebody else saved the visit since the form was opened; nothing was written."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The state of one assessment; `reason` is required where it was not done."""
+
+    state: str
+    on_date: date | None = None
+    reason: str = ""
+
+
+def record_visit(
+    *,
+    visit: Visit,
+    actual_date: date,
+    contact_mode: str,
+    assessments: Mapping[str, Answer],
+    note: str,
+    by: User,
+    now: datetime,
+    version: int,
+    reason: str = "",
+    window_reason: str = "",
+) -> Visit:
+    """Saves the answers. The visit is done when every assessment has one; until then it stays planned with
+    what was answered, and what a call or letter cannot settle stays due. `reason` is needed to change a
+    visit that was done; `window_reason` explains a day outside the window.
+    """
+    by.require("visits.record", visit.site_id)
+    _check(visit, actual_date, contact_mode, assessments, reason, now)
+    with because(reason) if reason else nullcontext():
+        rows = _answer(visit, contact_mode, actual_date, assessments)
+        claim(visit, version)
+        visit.actual_date, visit.contact_mode, visit.note = actual_date, contact_mode, note
+        visit.out_of_window = verdict(visit, actual_date)
+        settled = all(row.state != State.PENDING for row in rows)
+        visit.state = Visit.State.DONE if settled else Visit.State.PLANNED
+        visit.full_clean(validate_constraints=False)
+        visit.save()
+        VisitAssessment.objects.bulk_update(rows, ["state", "on_date", "reason"])
+    if visit.out_of_window is not None:
+        judge_window([visit], now=now, why=window_reason)
+    return visit
+
+
+def claim(visit: Visit, version: int) -> None:
+    """Takes the next version, or raises SavedByAnother: the last to save never silently wins."""
+    taken = Visit.objects.filter(pk=visit.pk, version=version).update(version=version + 1)
+    if not taken:
+        raise SavedByAnother(f"{visit.label} was saved by somebody else since you opened it.")
+    visit.version = version + 1
+
+
+def verdict(visit: Visit, actual_date: date) -> bool | None:
+    """Outside the window? None for a visit without one."""
+    if visit.window_opens is None or visit.window_closes is None:
+        return None
+    return is_out_of_window(visit.window_opens, visit.window_closes, actual_date)
+
+
+def not_in_the_future(visit: Visit, day: date, now: datetime) -> None:
+    today = local_day(now, visit.site.time_zone)
+    if day > today:
+        raise NotAccepted(
+            "actual_date",
+            f"{spoken(day)} has not come yet at {visit.site}; record the visit after it was held.",
+        )
+
+
+def must_be_present(visit: Visit) -> set[str]:
+    """The assessments that a call, a letter or a record cannot settle."""
+    if visit.timepoint is None:
+        return set()
+    return {each.code for each in plan_of(visit.timepoint).assessments if not each.remote}
+
+
+def labels_of(visit: Visit) -> dict[str, str]:
+    return assessment_labels(plan_of(visit.timepoint)) if visit.timepoint else {}
+
+
+def _check(
+    visit: Visit,
+    actual_date: date,
+    contact_mode: str,
+    assessments: Mapping[str, Answer],
+    reason: str,
+    now: datetime,
+) -> None:
+    if visit.state in (Visit.State.MISSED, Visit.State.NOT_REQUIRED):
+        raise NotAccepted("", f"This visit is {visit.get_state_display().lower()}. Reopen it first.")
+    if visit.state == Visit.State.DONE and not reason:
+        raise NotAccepted("reason", "The visit was saved as done. Say why it is changed.")
+    if contact_mode not in ContactMode.values:
+        raise NotAccepted("contact_mode", "Choose how the contact was made.")
+    not_in_the_future(visit, actual_date, now)
+    in_person = must_be_present(visit)
+    labels = labels_of(visit)
+    for code, answer in assessments.items():
+        if answer.state == State.NOT_DONE and not answer.reason.strip():
+            raise NotAccepted(code, f"{labels.get(code, code)}: say why it was not done.")
+        if answer.state == State.DONE and code in in_person and contact_mode != ContactMode.ON_SITE:
+            raise NotAccepted(
+                code,
+                f"{labels.get(code, code)}: needs the patient on site. Leave it due, or choose “Done elsewhere”.",
+            )
+
+
+def _answer(
+    visit: Visit, contact_mode: str, actual_date: date, assessments: Mapping[str, Answer]
+) -> list[VisitAssessment]:
+    rows = list(visit.assessments.order_by("pk"))
+    if unknown := set(assessments) - {row.code for row in rows}:
+        raise NotAccepted(min(unknown), f"{min(unknown)} is not part of this visit.")
+    for row in rows:
+        if (answer := assessments.get(row.code)) is not None:
+            row.state = answer.state
+            row.on_date = answer.on_date or (actual_date if answer.state == State.DONE else None)
+            row.reason = answer.reason.strip()
+            row.full_clean(validate_unique=False, validate_constraints=False)
+    return rows

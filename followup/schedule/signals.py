@@ -1,0 +1,31 @@
+"""News from the registry, and what the schedule does with it. The sweep repairs what is lost here."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from followup.schedule.actions.planning import plan_visits
+from followup.schedule.actions.status import apply_status
+from followup.schedule.actions.work_items import raise_items_for_queries
+from registry.infusions.signals import infusions_recorded
+from registry.patients.signals import patient_enrolled, query_opened, status_changed
+
+
+def listen() -> None:
+    patient_enrolled.connect(plan, dispatch_uid="schedule-plans-enrolments")
+    infusions_recorded.connect(plan, dispatch_uid="schedule-plans-infusions")
+    status_changed.connect(settle, dispatch_uid="schedule-applies-status")
+    query_opened.connect(ask, dispatch_uid="schedule-raises-queries")
+
+
+def plan(patients: Sequence[int], now: datetime, **_: Any) -> None:
+    plan_visits(patients, now=now)
+
+
+def settle(patients: Sequence[int], now: datetime, **_: Any) -> None:
+    if apply_status(patients):
+        plan_visits(patients, now=now)
+
+
+def ask(queries: Sequence[int], now: datetime, **_: Any) -> None:
+    raise_items_for_queries(queries, now=now)
