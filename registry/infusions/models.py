@@ -93,6 +93,7 @@ class Infusion(models.Model):
     premedication = models.CharField(max_length=200, blank=True)
     reaction = models.CharField(max_length=12, choices=Reaction.choices, blank=True)
     reaction_note = models.CharField(max_length=300, blank=True)
+    form_token = models.CharField(max_length=40, blank=True, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
 
     objects = InfusionQuerySet.as_manager()
@@ -109,6 +110,9 @@ class Infusion(models.Model):
                 fields=["patient", "infused_on"],
                 condition=Q(infused_at=None),
                 name="infusion_day_once_per_patient",
+            ),
+            models.UniqueConstraint(
+                fields=["form_token"], condition=~Q(form_token=""), name="one_infusion_per_form"
             ),
             models.CheckConstraint(condition=Q(weight_kg__gt=0), name="infusion_weight_is_positive"),
         ]

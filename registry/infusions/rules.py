@@ -5,7 +5,7 @@ list of findings.
 """
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -16,7 +16,13 @@ from registry.patients.rules import consent_valid_on
 
 DOSE_FORMULA_VERSION = "dose-1"
 CELLS_PER_KG_STEP = Decimal("0.01")
+Found = Iterator[tuple[str, str]]
 USABLE_LOT_STATES = frozenset({"released", "conditional"})
+
+# Outside these a value is a slip of the hand or of the unit, and is asked for again.
+PLAUSIBLE_WEIGHT_KG = (Decimal(20), Decimal(400))
+PLAUSIBLE_CELLS = (100_000, 1_000_000_000_000)
+EARLIEST_INFUSION_YEAR = 1990
 
 
 @dataclass(frozen=True)
@@ -120,6 +126,47 @@ def difference_from_prescription_percent(given_cells: int, ordered_cells: int) -
     return Decimal(given_cells - ordered_cells) * 100 / ordered_cells
 
 
+# ── Slips of the hand ───────────────────────────────────────────────────────────────────────────────────
+
+
+def typing_errors(
+    *,
+    on: date,
+    today: date,
+    birth_year: int | None,
+    weight_kg: Decimal,
+    doses: Iterable[tuple[int, Decimal]],
+) -> list[tuple[str, str]]:
+    """Values that cannot be meant, as (field, what to do). `doses` are (total cells, viability %) of each lot.
+
+    These are asked for again; everything else that happened is recorded, whatever rule it breaks.
+    """
+    low, high = PLAUSIBLE_WEIGHT_KG
+    found = list(_day_errors(on, today, birth_year))
+    if not low <= weight_kg <= high:
+        found.append(("weight_kg", f"The weight must lie between {low} and {high} kg."))
+    for cells, viability in doses:
+        found += _dose_errors(cells, viability)
+    return found
+
+
+def _day_errors(on: date, today: date, birth_year: int | None) -> Found:
+    if on > today:
+        yield "infused_on", f"{_day(on)} is in the future."
+    if birth_year is not None and on.year < birth_year:
+        yield "infused_on", f"{_day(on)} is before the year of birth, {birth_year}."
+    elif on.year < EARLIEST_INFUSION_YEAR:
+        yield "infused_on", f"{_day(on)} is before {EARLIEST_INFUSION_YEAR}: check the year."
+
+
+def _dose_errors(cells: int, viability: Decimal) -> Found:
+    low, high = PLAUSIBLE_CELLS
+    if not low <= cells <= high:
+        yield "cells_total", f"{cells:,} cells cannot be meant: write all cells, for example 75000000."
+    if not 0 <= viability <= 100:
+        yield "viability_percent", "Viability must lie between 0 and 100 %."
+
+
 # ── What stands against it ──────────────────────────────────────────────────────────────────────────────
 
 
@@ -187,16 +234,14 @@ def recording_deviations(facts: InfusionFacts, limits: DoseLimits | None = None)
     """What to write beside an infusion that happened. It is recorded whatever this list says."""
     limits = limits or default_limits()
     found = [*_before_enrolment(facts), *_consent(facts), *_holds(facts)]
-    found += [*_hard_dose(facts, limits), *_soft_dose(facts, limits), *_off_prescription(facts, limits)]
+    if facts.lots:
+        found += [*_hard_dose(facts, limits), *_soft_dose(facts, limits), *_off_prescription(facts, limits)]
     for lot in facts.lots:
         found += [*_not_released_then(lot, facts.on), *_expired(lot, facts.on)]
         found += [*_used_up(lot), *_wrong_recipient(lot, facts.patient_id)]
     if not facts.lots:
         found.append(("lot_unknown", "The lot is not known"))
     return [Deviation(kind, reason) for kind, reason in found]
-
-
-Found = Iterator[tuple[str, str]]
 
 
 def _consent(facts: InfusionFacts) -> Found:
