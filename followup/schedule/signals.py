@@ -6,9 +6,9 @@ from typing import Any
 
 from followup.schedule.actions.planning import plan_visits
 from followup.schedule.actions.status import apply_status
-from followup.schedule.actions.work_items import raise_items_for_queries
+from followup.schedule.actions.work_items import close_items_of_closed_queries, raise_items_for_queries
 from registry.infusions.signals import infusions_recorded
-from registry.patients.signals import patient_enrolled, query_opened, status_changed
+from registry.patients.signals import patient_enrolled, query_closed, query_opened, status_changed
 
 
 def listen() -> None:
@@ -16,6 +16,7 @@ def listen() -> None:
     infusions_recorded.connect(plan, dispatch_uid="schedule-plans-infusions")
     status_changed.connect(settle, dispatch_uid="schedule-applies-status")
     query_opened.connect(ask, dispatch_uid="schedule-raises-queries")
+    query_closed.connect(settled, dispatch_uid="schedule-closes-queries")
 
 
 def plan(patients: Sequence[int], now: datetime, **_: Any) -> None:
@@ -29,3 +30,7 @@ def settle(patients: Sequence[int], now: datetime, **_: Any) -> None:
 
 def ask(queries: Sequence[int], now: datetime, **_: Any) -> None:
     raise_items_for_queries(queries, now=now)
+
+
+def settled(queries: Sequence[int], now: datetime, **_: Any) -> None:
+    close_items_of_closed_queries(queries, now=now)

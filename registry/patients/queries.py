@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from registry.access.models import User
 from registry.audit.acting import because as with_reason
 from registry.patients.models import Query
-from registry.patients.signals import query_opened
+from registry.patients.signals import query_closed, query_opened
 
 BATCH = 500
 
@@ -93,9 +93,18 @@ def close_queries(
         for base, lookup, values in wanted:
             for start in range(0, len(values), BATCH):
                 some = Query.objects.filter(base, **{lookup: values[start : start + BATCH]})
-                closed += some.exclude(status=Query.State.CLOSED).update(
-                    status=Query.State.CLOSED, closed_at=now, closed_by=by
-                )
+                closed += _close(some, by=by, now=now)
+    return closed
+
+
+def _close(queries: QuerySet[Query], *, by: User | None, now: datetime) -> int:
+    """Closes those still open and tells who listens, so that the matters they raised end with them."""
+    keys = list(queries.exclude(status=Query.State.CLOSED).order_by("pk").values_list("pk", flat=True))
+    if not keys:
+        return 0
+    closing = Query.objects.filter(pk__in=keys).exclude(status=Query.State.CLOSED)
+    closed = closing.update(status=Query.State.CLOSED, closed_at=now, closed_by=by)
+    query_closed.send(sender=Query, queries=keys, now=now)
     return closed
 
 
@@ -111,10 +120,6 @@ def answer_query(*, query: Query, answer: str, by: User, now: datetime) -> None:
 def close_query(*, query: Query, by: User, now: datetime, because: str = "") -> None:
     by.require("queries.close", query.site_id)
     with with_reason(because) if because else nullcontext():
-        changed = (
-            Query.objects.filter(pk=query.pk)
-            .exclude(status=Query.State.CLOSED)
-            .update(status=Query.State.CLOSED, closed_at=now, closed_by=by)
-        )
+        changed = _close(Query.objects.filter(pk=query.pk), by=by, now=now)
     if not changed:
         raise QueryMovedOn("This query was closed in the meantime.")

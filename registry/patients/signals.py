@@ -5,3 +5,4 @@ from django.dispatch import Signal
 patient_enrolled = Signal()  # patients: list of ids; now
 status_changed = Signal()  # patients: list of ids; now
 query_opened = Signal()  # queries: list of ids; now
+query_closed = Signal()  # queries: list of ids; now

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
@@ -109,17 +110,23 @@ def raise_missing_items(*, now: datetime) -> int:
     return raise_items_for_queries([pk for pk in open_ids if source_of(pk) not in sources], now=now)
 
 
-def close_items_of_closed_queries(*, now: datetime) -> int:
-    """A closed query asks nothing any more: its matter closes with it, with the person who closed it."""
+def close_items_of_closed_queries(query_ids: Iterable[int] | None = None, *, now: datetime) -> int:
+    """A closed query asks nothing any more: its matter closes with it, in the name of who closed it. Without
+    ids: all that stand open, for the sweep.
+    """
     items = WorkItem.objects.open().filter(kind__in=[kind for kind, _ in QUERY_KINDS.values()])
+    if query_ids is not None:
+        items = items.filter(source__in=[source_of(pk) for pk in query_ids])
     by_query = {int(item.source.partition(":")[2]): item for item in items}
-    closed = 0
-    for query in Query.objects.filter(pk__in=list(by_query), status=Query.State.CLOSED).order_by("pk"):
-        item = by_query[query.pk]
-        closed += close_work_item(
-            kind=item.kind, source=item.source, because="The query was closed", by=query.closed_by, now=now
+    by_person: defaultdict[int | None, list[int]] = defaultdict(list)
+    closed = Query.objects.filter(pk__in=list(by_query), status=Query.State.CLOSED).order_by("pk")
+    for query_id, person_id in closed.values_list("pk", "closed_by_id"):
+        by_person[person_id].append(by_query[query_id].pk)
+    for person_id, item_ids in by_person.items():
+        WorkItem.objects.open().filter(pk__in=item_ids).update(
+            closed_at=now, closed_by_id=person_id, closed_because="The query was closed"
         )
-    return closed
+    return sum(len(item_ids) for item_ids in by_person.values())
 
 
 def _open_queries() -> QuerySet[Query]:
