@@ -80,6 +80,7 @@ class LabResult(models.Model):
     comment = models.CharField(max_length=500, blank=True)
     source = models.CharField(max_length=6, choices=Source.choices)
     import_key = models.CharField(max_length=64, blank=True)
+    form_token = models.CharField(max_length=40, blank=True, editable=False)
     withdrawn_at = models.DateTimeField(null=True)
     version = models.PositiveIntegerField(default=1, editable=False)
 
@@ -90,6 +91,9 @@ class LabResult(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["import_key"], condition=~Q(import_key=""), name="imported_result_once"
+            ),
+            models.UniqueConstraint(
+                fields=["form_token", "analyte"], condition=~Q(form_token=""), name="result_once_per_form"
             ),
             models.CheckConstraint(
                 condition=Q(canonical_value=None) | ~Q(value=None),

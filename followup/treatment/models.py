@@ -3,7 +3,7 @@
 from django.db import models
 
 from registry.access.models import Site, SiteScopedQuerySet
-from registry.patients.models import Patient, PartialDateField
+from registry.patients.models import PartialDateField, Patient
 
 
 class DrugClass(models.TextChoices):

@@ -5,90 +5,224 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('access', '0001_initial'),
-        ('patients', '0001_initial'),
-        ('schedule', '0001_initial'),
+        ("access", "0001_initial"),
+        ("patients", "0001_initial"),
+        ("schedule", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Laboratory',
+            name="Laboratory",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120)),
-                ('insulin_pmol_per_mu', models.DecimalField(decimal_places=3, default=6, max_digits=5, verbose_name='Insulin factor (pmol per mU)')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                (
+                    "insulin_pmol_per_mu",
+                    models.DecimalField(
+                        decimal_places=3, default=6, max_digits=5, verbose_name="Insulin factor (pmol per mU)"
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'laboratories',
-                'ordering': ['name'],
-                'constraints': [models.UniqueConstraint(fields=('name',), name='laboratory_name_is_unique'), models.CheckConstraint(condition=models.Q(('insulin_pmol_per_mu__gte', 5), ('insulin_pmol_per_mu__lte', 8)), name='insulin_factor_is_plausible')],
+                "verbose_name_plural": "laboratories",
+                "ordering": ["name"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("name",), name="laboratory_name_is_unique"),
+                    models.CheckConstraint(
+                        condition=models.Q(("insulin_pmol_per_mu__gte", 5), ("insulin_pmol_per_mu__lte", 8)),
+                        name="insulin_factor_is_plausible",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='DerivedValue',
+            name="DerivedValue",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=30)),
-                ('on_date', models.DateField()),
-                ('at', models.DateTimeField(blank=True, null=True)),
-                ('value', models.DecimalField(decimal_places=6, max_digits=20, null=True)),
-                ('unit', models.CharField(blank=True, max_length=30)),
-                ('formula_version', models.CharField(max_length=40)),
-                ('status', models.CharField(choices=[('ok', 'Valid'), ('not_interpretable', 'Not interpretable'), ('not_computable', 'Not computable')], max_length=17)),
-                ('reason', models.CharField(blank=True, max_length=300)),
-                ('inputs', models.TextField(help_text='JSON: the result ids and values used')),
-                ('source_key', models.CharField(help_text='The specimen or visit it belongs to', max_length=80)),
-                ('patient', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='patients.patient')),
-                ('visit', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='derived_values', to='schedule.visit')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("code", models.CharField(max_length=30)),
+                ("on_date", models.DateField()),
+                ("at", models.DateTimeField(blank=True, null=True)),
+                ("value", models.DecimalField(decimal_places=6, max_digits=20, null=True)),
+                ("unit", models.CharField(blank=True, max_length=30)),
+                ("formula_version", models.CharField(max_length=40)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("ok", "Valid"),
+                            ("not_interpretable", "Not interpretable"),
+                            ("not_computable", "Not computable"),
+                        ],
+                        max_length=17,
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=300)),
+                ("inputs", models.TextField(help_text="JSON: the result ids and values used")),
+                (
+                    "source_key",
+                    models.CharField(help_text="The specimen or visit it belongs to", max_length=80),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="patients.patient"),
+                ),
+                (
+                    "visit",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="derived_values",
+                        to="schedule.visit",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['patient', 'on_date', 'code', 'pk'],
-                'constraints': [models.UniqueConstraint(fields=('patient', 'code', 'source_key'), name='derived_value_once_per_source'), models.CheckConstraint(condition=models.Q(models.Q(('status', 'not_computable'), _negated=True), ('value', None), _connector='OR'), name='not_computable_has_no_value'), models.CheckConstraint(condition=models.Q(('status', 'ok'), models.Q(('reason', ''), _negated=True), _connector='OR'), name='unreadable_value_says_why')],
+                "ordering": ["patient", "on_date", "code", "pk"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("patient", "code", "source_key"), name="derived_value_once_per_source"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("status", "not_computable"), _negated=True),
+                            ("value", None),
+                            _connector="OR",
+                        ),
+                        name="not_computable_has_no_value",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("status", "ok"), models.Q(("reason", ""), _negated=True), _connector="OR"
+                        ),
+                        name="unreadable_value_says_why",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='LabResult',
+            name="LabResult",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('analyte', models.CharField(max_length=40)),
-                ('loinc', models.CharField(blank=True, max_length=12)),
-                ('collected_on', models.DateField()),
-                ('collected_at', models.DateTimeField(blank=True, null=True)),
-                ('value_received', models.CharField(max_length=40)),
-                ('unit_received', models.CharField(blank=True, max_length=40)),
-                ('comparator', models.CharField(blank=True, choices=[('<', 'below'), ('<=', 'at or below'), ('>', 'above'), ('>=', 'at or above')], max_length=2)),
-                ('value', models.DecimalField(decimal_places=6, max_digits=20, null=True)),
-                ('canonical_value', models.DecimalField(decimal_places=6, max_digits=20, null=True)),
-                ('canonical_unit', models.CharField(blank=True, max_length=30)),
-                ('conversion', models.CharField(blank=True, help_text='The factor or equation used', max_length=60)),
-                ('fasting', models.BooleanField(blank=True, null=True)),
-                ('insulin_free', models.BooleanField(blank=True, help_text='Declared free of injected insulin when the sample was taken', null=True)),
-                ('flag', models.CharField(blank=True, max_length=15)),
-                ('range_low', models.DecimalField(blank=True, decimal_places=6, max_digits=20, null=True)),
-                ('range_high', models.DecimalField(blank=True, decimal_places=6, max_digits=20, null=True)),
-                ('accession', models.CharField(blank=True, max_length=80)),
-                ('test', models.CharField(blank=True, max_length=60)),
-                ('minutes', models.IntegerField(blank=True, null=True)),
-                ('specimen', models.CharField(blank=True, max_length=60)),
-                ('method', models.CharField(blank=True, max_length=120)),
-                ('comment', models.CharField(blank=True, max_length=500)),
-                ('source', models.CharField(choices=[('import', 'Imported file'), ('form', 'Entered by staff')], max_length=6)),
-                ('import_key', models.CharField(blank=True, max_length=64)),
-                ('withdrawn_at', models.DateTimeField(null=True)),
-                ('version', models.PositiveIntegerField(default=1, editable=False)),
-                ('laboratory', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='labs.laboratory')),
-                ('patient', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='patients.patient')),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='access.site')),
-                ('visit', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='lab_results', to='schedule.visit')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("analyte", models.CharField(max_length=40)),
+                ("loinc", models.CharField(blank=True, max_length=12)),
+                ("collected_on", models.DateField()),
+                ("collected_at", models.DateTimeField(blank=True, null=True)),
+                ("value_received", models.CharField(max_length=40)),
+                ("unit_received", models.CharField(blank=True, max_length=40)),
+                (
+                    "comparator",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("<", "below"),
+                            ("<=", "at or below"),
+                            (">", "above"),
+                            (">=", "at or above"),
+                        ],
+                        max_length=2,
+                    ),
+                ),
+                ("value", models.DecimalField(decimal_places=6, max_digits=20, null=True)),
+                ("canonical_value", models.DecimalField(decimal_places=6, max_digits=20, null=True)),
+                ("canonical_unit", models.CharField(blank=True, max_length=30)),
+                (
+                    "conversion",
+                    models.CharField(blank=True, help_text="The factor or equation used", max_length=60),
+                ),
+                ("fasting", models.BooleanField(blank=True, null=True)),
+                (
+                    "insulin_free",
+                    models.BooleanField(
+                        blank=True,
+                        help_text="Declared free of injected insulin when the sample was taken",
+                        null=True,
+                    ),
+                ),
+                ("flag", models.CharField(blank=True, max_length=15)),
+                ("range_low", models.DecimalField(blank=True, decimal_places=6, max_digits=20, null=True)),
+                ("range_high", models.DecimalField(blank=True, decimal_places=6, max_digits=20, null=True)),
+                ("accession", models.CharField(blank=True, max_length=80)),
+                ("test", models.CharField(blank=True, max_length=60)),
+                ("minutes", models.IntegerField(blank=True, null=True)),
+                ("specimen", models.CharField(blank=True, max_length=60)),
+                ("method", models.CharField(blank=True, max_length=120)),
+                ("comment", models.CharField(blank=True, max_length=500)),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[("import", "Imported file"), ("form", "Entered by staff")], max_length=6
+                    ),
+                ),
+                ("import_key", models.CharField(blank=True, max_length=64)),
+                ("withdrawn_at", models.DateTimeField(null=True)),
+                ("version", models.PositiveIntegerField(default=1, editable=False)),
+                (
+                    "laboratory",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="labs.laboratory",
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="patients.patient"),
+                ),
+                ("site", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="access.site")),
+                (
+                    "visit",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="lab_results",
+                        to="schedule.visit",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['patient', 'collected_on', 'collected_at', 'analyte', 'pk'],
-                'indexes': [models.Index(fields=['patient', 'analyte', 'collected_on'], name='result_by_patient_analyte'), models.Index(fields=['site', 'collected_on'], name='result_by_site_day')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('import_key', ''), _negated=True), fields=('import_key',), name='imported_result_once'), models.CheckConstraint(condition=models.Q(('canonical_value', None), models.Q(('value', None), _negated=True), _connector='OR'), name='canonical_value_has_a_received_value')],
+                "ordering": ["patient", "collected_on", "collected_at", "analyte", "pk"],
+                "indexes": [
+                    models.Index(
+                        fields=["patient", "analyte", "collected_on"], name="result_by_patient_analyte"
+                    ),
+                    models.Index(fields=["site", "collected_on"], name="result_by_site_day"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("import_key", ""), _negated=True),
+                        fields=("import_key",),
+                        name="imported_result_once",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("canonical_value", None),
+                            models.Q(("value", None), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="canonical_value_has_a_received_value",
+                    ),
+                ],
             },
         ),
     ]

@@ -1,0 +1,227 @@
+"""Recording, correcting and withdrawing results. Needs `acting_as()`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.db.models import F
+
+from followup.labs.assessments import settle_visits
+from followup.labs.catalogue import ANALYTES
+from followup.labs.models import Laboratory, LabResult
+from followup.labs.receiving import Received, fasting_doubt, import_key, read_result
+from followup.labs.recomputing import recompute
+from followup.labs.units import DEFAULT_INSULIN_PMOL_PER_MIU, UnitError, limit_check
+from followup.schedule.models import Visit
+from followup.treatment.actions import ChangedMeanwhile
+from registry.access.models import User
+from registry.audit.acting import because
+from registry.patients.models import Patient, Query
+from registry.patients.queries import QueryFacts, close_queries, open_queries, record_of
+
+OUT_OF_RANGE, FASTING = "result_out_of_range", "result_fasting"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the grid: texts as typed, and what was said about the sample."""
+
+    analyte: str
+    value: str
+    unit: str
+    fasting: bool | None = None
+    insulin_free: bool | None = None
+
+
+@dataclass(frozen=True)
+class Collection:
+    """What all lines of a grid share. `at` is UTC; None when only the day is known."""
+
+    on: date
+    at: datetime | None = None
+    laboratory: Laboratory | None = None
+    accession: str = ""
+    comment: str = ""
+
+
+def record_results(
+    *,
+    patient: Patient,
+    visit: Visit | None,
+    collection: Collection,
+    entries: Sequence[Entry],
+    by: User,
+    now: datetime,
+    form_token: str = "",
+) -> list[LabResult]:
+    """Stores what was typed, settles the visit, works out the indices. Raises UnitError for a line that cannot be read.
+
+    A second submit of one form (`form_token`) stores nothing and returns the first's results.
+    """
+    by.require("labs.record", patient.site_id)
+    if form_token and (first := list(LabResult.objects.filter(form_token=form_token).order_by("pk"))):
+        return first
+    results = build_results(patient=patient, visit=visit, collection=collection, entries=entries)
+    _give_keys(patient, results)
+    for result in results:
+        result.form_token = form_token
+    LabResult.objects.bulk_create(results)
+    open_queries(doubts_about(results), now=now)
+    settle_visits([patient.pk])
+    recompute([patient.pk], now=now)
+    return results
+
+
+def build_results(
+    *, patient: Patient, visit: Visit | None, collection: Collection, entries: Sequence[Entry]
+) -> list[LabResult]:
+    """The rows that would be stored. Raises UnitError."""
+    return [
+        LabResult(
+            patient=patient,
+            site_id=patient.site_id,
+            visit=visit,
+            collected_on=collection.on,
+            collected_at=collection.at,
+            laboratory=collection.laboratory,
+            accession=collection.accession,
+            comment=collection.comment,
+            fasting=entry.fasting,
+            insulin_free=entry.insulin_free,
+            source=LabResult.Source.FORM,
+            **_read(entry, patient, collection.laboratory).columns(),
+        )
+        for entry in entries
+    ]
+
+
+def _read(entry: Entry, patient: Patient, laboratory: Laboratory | None) -> Received:
+    return read_result(
+        analyte=entry.analyte,
+        value=entry.value,
+        unit=entry.unit,
+        sex=patient.sex_at_birth,
+        insulin_pmol_per_miu=factor_of(laboratory),
+    )
+
+
+def factor_of(laboratory: Laboratory | None) -> Decimal:
+    return Decimal(laboratory.insulin_pmol_per_mu) if laboratory else DEFAULT_INSULIN_PMOL_PER_MIU
+
+
+def _give_keys(patient: Patient, results: Sequence[LabResult]) -> None:
+    """The key a file would give the same result, so that an exported result comes back as unchanged."""
+    for result in results:
+        same = LabResult.objects.filter(
+            patient=patient,
+            analyte=result.analyte,
+            collected_on=result.collected_on,
+            collected_at=result.collected_at,
+        )
+        result.import_key = import_key(
+            laboratory=result.laboratory.name if result.laboratory else "",
+            accession=result.accession,
+            patient_id=patient.patient_id,
+            collected=result.collected_at or result.collected_on,
+            analyte=result.analyte,
+            minutes=None,
+            nth=same.count() + 1,
+        )
+        if LabResult.objects.filter(import_key=result.import_key).exists():
+            label = ANALYTES[result.analyte].label
+            raise UnitError(
+                "already_recorded",
+                f"{label} with accession {result.accession} of this laboratory is already recorded. Correct that result.",
+            )
+
+
+def doubts_about(results: Sequence[LabResult]) -> list[QueryFacts]:
+    """Queries that stored results lead to: unusual values, and fasting tests that say otherwise."""
+    found = []
+    for result in results:
+        analyte = ANALYTES[result.analyte]
+        if limit_check(analyte, result.canonical_value) == "soft":
+            found.append(_doubt(result, Query.Kind.OUT_OF_RANGE, OUT_OF_RANGE, "value", unusual(result)))
+        if why := fasting_doubt(analyte, result.loinc, result.fasting):
+            kind = Query.Kind.MISSING if result.fasting is None else Query.Kind.CONTRADICTION
+            found.append(_doubt(result, kind, FASTING, "fasting", why))
+    return found
+
+
+def unusual(result: LabResult) -> str:
+    """In the words of the query."""
+    return f"{result} is unusual: confirm it with the laboratory or correct it"
+
+
+def _doubt(result: LabResult, kind: str, rule: str, field: str, why: str) -> QueryFacts:
+    return QueryFacts(
+        kind=kind,
+        rule=rule,
+        record=record_of(result),
+        reason=why,
+        patient_id=result.patient_id,
+        site_id=result.site_id,
+        field=field,
+    )
+
+
+# Changing ----------------------------------------------------------------------------------------------------
+
+
+def correct_result(
+    *, result: LabResult, entry: Entry, reason: str, version: int, by: User, now: datetime
+) -> None:
+    """What stood there before stays in the trail. Raises UnitError, and ChangedMeanwhile when somebody else was first."""
+    by.require("labs.record", result.site_id)
+    received = _read(
+        replace(entry, analyte=result.loinc or result.analyte), result.patient, result.laboratory
+    )
+    changes = {**received.columns(), "fasting": entry.fasting, "insulin_free": entry.insulin_free}
+    _change(result, changes, reason, version)
+    result.refresh_from_db()
+    for rule in (OUT_OF_RANGE, FASTING):
+        close_queries(rule=rule, records=[record_of(result)], now=now, because=reason, by=by)
+    open_queries(doubts_about([result]), now=now)
+    recompute([result.patient_id], now=now)
+
+
+def withdraw_result(*, result: LabResult, reason: str, version: int, by: User, now: datetime) -> None:
+    """For what was never this person's result. It stays in the trail and counts nowhere."""
+    by.require("labs.record", result.site_id)
+    _change(result, {"withdrawn_at": now}, reason, version)
+    for rule in (OUT_OF_RANGE, FASTING):
+        close_queries(rule=rule, records=[record_of(result)], now=now, because=reason, by=by)
+    recompute([result.patient_id], now=now)
+
+
+def _change(result: LabResult, changes: dict[str, object], reason: str, version: int) -> None:
+    with because(reason):
+        rows = LabResult.objects.filter(pk=result.pk, version=version, withdrawn_at=None)
+        if not rows.update(**changes, version=F("version") + 1):
+            raise ChangedMeanwhile("Somebody else changed this result after you opened it.")
+
+
+def change_insulin_factor(
+    *, laboratory: Laboratory, pmol_per_miu: Decimal, reason: str, by: User, now: datetime
+) -> int:
+    """The laboratory's insulin results in pmol/L are converted anew; returns how many changed."""
+    by.require("settings.sites")
+    with because(reason):
+        laboratory.insulin_pmol_per_mu = pmol_per_miu
+        laboratory.save()
+        changed = []
+        rows = LabResult.objects.filter(laboratory=laboratory, analyte="fasting_insulin", withdrawn_at=None)
+        for result in rows.select_related("patient").order_by("pk"):
+            entry = Entry(result.analyte, result.value_received, result.unit_received)
+            received = _read(entry, result.patient, laboratory)
+            if received.canonical_value != result.canonical_value:
+                result.canonical_value, result.conversion = received.canonical_value, received.conversion
+                result.flag = received.flag
+                changed.append(result)
+        LabResult.objects.bulk_update(changed, ["canonical_value", "conversion", "flag"], batch_size=500)
+        patients = LabResult.objects.filter(laboratory=laboratory, analyte="fasting_insulin")
+        recompute(patients.order_by().values_list("patient_id", flat=True).distinct(), now=now)
+    return len(changed)

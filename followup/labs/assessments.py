@@ -1,0 +1,57 @@
+"""What results mean for the visits of their day: the result finds its visit, and the visit its assessments done."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date
+
+from followup.labs.catalogue import ANALYTES
+from followup.labs.models import LabResult
+from followup.schedule.models import Visit, VisitAssessment
+
+BATCH = 500
+WAITING = (VisitAssessment.State.PENDING, VisitAssessment.State.AWAITING)
+
+
+def settle_visits(patient_ids: Iterable[int]) -> None:
+    """Needs `acting_as()`. Asking again changes nothing. An answer a person gave to an assessment is never overwritten."""
+    ids = sorted(set(patient_ids))
+    for start in range(0, len(ids), BATCH):
+        some = ids[start : start + BATCH]
+        _link(some)
+        _mark_done(some)
+
+
+def _link(patient_ids: list[int]) -> None:
+    """A result without a visit belongs to the visit that took place on its day, if there was one."""
+    visits: dict[tuple[int, date], int] = {}
+    happened = Visit.objects.filter(patient_id__in=patient_ids, actual_date__isnull=False).order_by("-pk")
+    for pk, patient, day in happened.values_list("pk", "patient_id", "actual_date"):
+        if day:
+            visits[patient, day] = pk
+    linked = []
+    for result in LabResult.objects.filter(patient_id__in=patient_ids, visit=None, withdrawn_at=None):
+        if visit := visits.get((result.patient_id, result.collected_on)):
+            result.visit_id = visit
+            linked.append(result)
+    LabResult.objects.bulk_update(linked, ["visit"], batch_size=BATCH)
+
+
+def _mark_done(patient_ids: list[int]) -> None:
+    measured: dict[tuple[int, str], date] = {}
+    results = LabResult.objects.filter(
+        patient_id__in=patient_ids, visit__isnull=False, withdrawn_at=None
+    ).order_by("collected_on", "pk")
+    for visit, analyte, day in results.values_list("visit_id", "analyte", "collected_on"):
+        if visit and analyte in ANALYTES:
+            measured.setdefault((visit, ANALYTES[analyte].assessment), day)
+    waiting = VisitAssessment.objects.filter(visit__patient_id__in=patient_ids, state__in=WAITING)
+    done: dict[date, list[int]] = defaultdict(list)
+    for pk, visit, code in waiting.values_list("pk", "visit_id", "code"):
+        if measured_on := measured.get((visit, code)):
+            done[measured_on].append(pk)
+    rows = [
+        VisitAssessment(pk=pk, state=VisitAssessment.State.DONE, on_date=measured_on)
+        for measured_on, some in done.items()
+        for pk in some
+    ]
+    VisitAssessment.objects.bulk_update(rows, ["state", "on_date"], batch_size=BATCH)

@@ -1,0 +1,22 @@
+"""Finding the patients a file names, without telling what lies beyond the reader's sites."""
+
+from collections.abc import Iterable
+
+from registry.access.models import SiteScope
+from registry.patients.models import Patient
+
+BATCH = 2000
+
+
+def patients_in_reach(patient_ids: Iterable[str], scope: SiteScope) -> dict[str, Patient]:
+    """By patient id, with their site. One that is absent and one at another site are both left out."""
+    wanted = sorted(set(patient_ids))
+    found: dict[str, Patient] = {}
+    for start in range(0, len(wanted), BATCH):
+        some = Patient.objects.filter(patient_id__in=wanted[start : start + BATCH]).select_related("site")
+        found.update((patient.patient_id, patient) for patient in some if scope.covers(patient.site_id))
+    return found
+
+
+def no_such_patient(patient_id: str) -> str:
+    return f"no patient {patient_id} in your sites"
