@@ -18,7 +18,13 @@ class ScheduleConfig(AppConfig):
     label = "schedule"
 
     def ready(self) -> None:
+        from followup.schedule.exports import VISITS
+        from followup.schedule.resources import VisitResource
         from followup.schedule.signals import listen
+        from registry.exchange.exporting import register_table
+        from registry.exchange.resources import register
 
         listen()
+        register(VisitResource)
+        register_table(VISITS)
         post_migrate.connect(_load_plan, sender=self, dispatch_uid="schedule-plan")
