@@ -1,0 +1,161 @@
+"""Builds the demo through the product's own importers and actions, each step at the moment it would have happened."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from config.demo import cast, rows
+from config.demo.neoplasia import record_checks
+from config.demo.results import lab_rows
+from config.demo.stories import YEARS, Story, make_story
+from followup.schedule.actions import Answer, mark_missed, record_visit
+from followup.schedule.models import Visit, VisitAssessment
+from registry import clock
+from registry.access.models import Registry, RoleGrant, Site, User
+from registry.audit.acting import acting_as
+from registry.exchange.reading import TableFile
+from registry.exchange.resources import CREATE, Context, resource_for
+from registry.patients.models import Patient
+
+Done = VisitAssessment.State.DONE
+
+
+class CannotBuild(Exception):
+    """Why this instance cannot become a demo."""
+
+
+@dataclass(frozen=True)
+class Account:
+    username: str
+    role: str
+    site: str
+    password: str
+
+
+def build(*, sites: int, patients: int, seed: int, today: date, password: str) -> list[Account]:
+    """Needs an empty registry. Marks it as a demo for ever; the same seed and day give the same registry."""
+    if Patient.objects.exists() or User.objects.exists():
+        raise CannotBuild("This registry holds people already. Use an empty DATA_DIR for the demo.")
+    chosen = cast.SITES[:sites]
+    started = _noon(today - timedelta(days=366 * (YEARS + 1)))
+    with _at(started):
+        Registry.objects.create(kind="demo", name="MSC Follow-up Registry · demo")
+        bring_in("sites", rows.site_rows(chosen))
+        accounts = _staff(password or secrets.token_urlsafe(9), started)
+        lots = rows.lot_rows(range(today.year - YEARS, today.year + 1), seed)
+        bring_in("lots", lots)
+    for number in range(patients):
+        site = chosen[number % len(chosen)][0]
+        released = [lot["lot"] for lot in lots if lot["released_on"]]
+        _tell(make_story(number, site=site, lots=released, today=today, seed=seed), today, seed)
+    return accounts
+
+
+def bring_in(kind: str, lines: rows.Rows) -> None:
+    """Through the importer of that kind, all rows or none."""
+    if not lines:
+        return
+    headings = list(lines[0])
+    table = TableFile("demo", "", headings, [[line[heading] for heading in headings] for line in lines])
+    resource = resource_for(kind)(Context(now=clock.now(), reason="demo"))
+    judged = resource.examine(table)
+    for row in judged:
+        for error in row.errors:
+            raise CannotBuild(f"demo {kind} row {row.number}, {error.column} = {row.cells.get(error.column)}: {error}")
+    resource.write([row for row in judged if row.outcome == CREATE])
+
+
+def _tell(story: Story, today: date, seed: int) -> None:
+    """One person's years, in the order in which they happened."""
+    with _at(_noon(story.enrolled)):
+        bring_in("patients", [rows.patient_row(story)])
+        patient = Patient.objects.filter(site__code=story.site).order_by("-pk")[0]
+        bring_in("treatments", rows.treatment_rows(story, patient.patient_id, today))
+    for cells in story.cells:
+        with _at(_noon(cells.day)):
+            bring_in("infusions", [rows.infusion_row(patient.patient_id, cells)])
+    results: rows.Rows = []
+    for visit, day in _held(story, patient, today, seed):
+        with _at(_noon(day, hour=15)):
+            results += _hold(story, visit, day, seed)
+    with _at(_noon(today) - timedelta(days=1)):
+        bring_in("labs", results)
+        bring_in("adverse_events", rows.event_rows(story, patient.patient_id, today, seed))
+    if ending := rows.status_row(story, patient.patient_id):
+        with _at(_noon(date.fromisoformat(ending["on_date"]))):
+            bring_in("status", [ending])
+    record_checks(story, patient, today, at=_at)
+    _give_up_old_visits(story, patient, today)
+
+
+def _held(story: Story, patient: Patient, today: date, seed: int) -> Iterator[tuple[Visit, date]]:
+    """The visits that took place, with their days: near the target, sometimes outside the window."""
+    random = story.random_for("visits", seed)
+    last = min(story.ends_on or today, today - timedelta(days=1))
+    for visit in Visit.objects.filter(patient=patient).select_related("timepoint").order_by("target_date", "pk"):
+        if visit.target_date is None or visit.window_opens is None or visit.window_closes is None:
+            continue
+        reach = max(1, (visit.window_closes - visit.window_opens).days // 2)
+        drift = round(random.gauss(0, reach / 3))
+        earliest = story.enrolled if visit.anchor == "enrolment" else (visit.anchor_date or story.enrolled)
+        day = max(visit.target_date + timedelta(days=drift), earliest)
+        came = random.random() < story.attends or visit.visit_code in ("SCR", "BL", "INF")
+        if visit.visit_code in ("SCR", "BL", "INF"):
+            day = max(visit.window_opens, min(visit.target_date, last))
+        if came and day <= last:
+            yield visit, day
+
+
+def _hold(story: Story, visit: Visit, day: date, seed: int) -> rows.Rows:
+    codes = set(VisitAssessment.objects.filter(visit=visit).values_list("code", flat=True))
+    mode = visit.timepoint.contact_mode if visit.timepoint else "on_site"
+    remote = mode != "on_site"
+    answers = {code: Answer(Done, day) for code in codes - {"neoplasia_check"}}
+    if remote:
+        answers = {code: answer for code, answer in answers.items() if code not in ("physical_exam", "imaging")}
+    record_visit(
+        visit=visit, actual_date=day, contact_mode=mode, assessments=answers, note="", by=_nurse(story.site),
+        now=clock.now(), version=visit.version,
+    )  # fmt: skip
+    return lab_rows(story, visit.patient.patient_id, f"{visit.visit_code}{visit.sequence}", day, codes, seed)
+
+
+def _give_up_old_visits(story: Story, patient: Patient, today: date) -> None:
+    """A visit nobody held is marked missed after four months by a person; the younger ones stay late."""
+    limit = today - timedelta(days=120)
+    late = Visit.objects.filter(patient=patient, state="planned", actual_date=None, window_closes__lt=limit)
+    for visit in late.order_by("pk"):
+        with _at(_noon(visit.window_closes or limit) + timedelta(days=60)):
+            mark_missed(visit=visit, reason="Not reached in time; the next visit was kept", by=_nurse(story.site),
+                        now=clock.now(), version=visit.version)  # fmt: skip
+
+
+def _staff(password: str, now: datetime) -> list[Account]:
+    accounts = []
+    for name, role, full_name, at_site in cast.STAFF:
+        for site in Site.objects.order_by("pk") if at_site else [None]:
+            username = f"{name}-{site.code.lower()}" if site else name
+            user = User(username=username, full_name=f"{full_name}{f' ({site})' if site else ''}", date_joined=now,
+                        email=f"{username}@example.org")  # fmt: skip
+            user.set_password(password)
+            user.save()
+            RoleGrant.objects.create(user=user, role=role, site=site, starts_on=now.date(), reason="demo")
+            accounts.append(Account(username, role, site.code if site else "all", password))
+    return accounts
+
+
+def _nurse(site: str) -> User:
+    return User.objects.get(username=f"nurse-{site.lower()}")
+
+
+def _noon(day: date, hour: int = 12) -> datetime:
+    return datetime.combine(day, time(hour), tzinfo=UTC)
+
+
+@contextmanager
+def _at(moment: datetime) -> Iterator[None]:
+    """The registry's clock stands at this moment, and the demo acts."""
+    with clock.set_to(moment), acting_as("system:command", reason="demo", channel="demo"):
+        yield
