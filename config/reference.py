@@ -111,7 +111,34 @@ def schedule() -> str:
     )
 
 
-PAGES = {"data-dictionary.md": data_dictionary, "rights.md": rights, "schedule-of-activities.md": schedule}
+# Files ------------------------------------------------------------------------------------------------------
+
+
+def files() -> str:
+    from registry.exchange.exporting import tables
+    from registry.exchange.resources import kinds
+
+    brought_in = "\n".join(
+        f"## {resource.kind}\n\n{resource.title}: `manage.py import_{resource.kind} FILE`.\n\n"
+        + ", ".join(f"**{one.name}**" if one.required else one.name for one in resource.columns)
+        + "\n"
+        for resource in sorted(kinds(), key=lambda resource: resource.kind)
+    )
+    taken_out = "\n".join(f"- `{one.name}.csv`: {', '.join(one.columns)}" for one in tables())
+    return page(
+        "Files",
+        "CSV (UTF-8) or XLSX, headings in any order; **bold** headings are required. Times without an offset are the site's local "
+        "time. `--commit` stores; one refused row refuses the file unless `--clean-rows`.",
+        f"{brought_in}\n## Export\n\nOne file a table, pseudonymised, and `manifest.json`.\n\n{taken_out}\n",
+    )
+
+
+PAGES = {
+    "imports.md": files,
+    "data-dictionary.md": data_dictionary,
+    "rights.md": rights,
+    "schedule-of-activities.md": schedule,
+}
 
 
 def write(folder: Path) -> None:
