@@ -77,8 +77,8 @@ class NewPatient:
 
     site: Site
     enrolment: EnrolmentFacts
-    person: PersonFacts = PersonFacts()
-    identity: IdentityFacts = IdentityFacts()
+    person: PersonFacts = field(default_factory=PersonFacts)
+    identity: IdentityFacts = field(default_factory=IdentityFacts)
     consent: ConsentFacts | None = None
     eligibility: Mapping[str, object] = field(default_factory=dict)
     patient_id: str = ""
@@ -227,20 +227,24 @@ def record_consents(*, entries: Sequence[tuple[Patient, ConsentFacts]], now: dat
 def _documents(entries: Sequence[tuple[Patient, ConsentFacts]], now: datetime) -> dict[str, ConsentDocument]:
     wanted = {facts.version_named: patient.site_id for patient, facts in entries}
     found = {one.version: one for one in ConsentDocument.objects.filter(version__in=wanted)}
-    unknown = []
-    for version in sorted(wanted.keys() - found.keys()):
+    unknown = sorted(wanted.keys() - found.keys())
+    for version in unknown:
         found[version] = ConsentDocument.objects.create(version=version)
-        unknown.append(
-            QueryFacts(
-                kind="missing",
-                rule="consent_version_unknown",
-                record=record_of(found[version]),
-                site_id=wanted[version],
-                reason=f"Consent version “{version}” was not known and has been created: check its title and date.",
-            )  # fmt: skip
-        )
-    open_queries(unknown, now=now)
+    open_queries([_unknown_version(found[version], wanted[version]) for version in unknown], now=now)
     return found
+
+
+def _unknown_version(document: ConsentDocument, site_id: int) -> QueryFacts:
+    reason = (
+        f"Consent version “{document.version}” was not known and has been created: check its title and date."
+    )
+    return QueryFacts(
+        kind="missing",
+        rule="consent_version_unknown",
+        record=record_of(document),
+        site_id=site_id,
+        reason=reason,
+    )
 
 
 # Correcting --------------------------------------------------------------------------------------------------

@@ -1,3 +1,5 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -7,4 +9,13 @@ class PatientsConfig(AppConfig):
 
     def import_models(self) -> None:
         super().import_models()
-        from registry.patients import eligibility  # the room's models stand in two files
+        import_module("registry.patients.eligibility")  # the room's models stand in two files
+
+    def ready(self) -> None:
+        from registry.exchange.resources import register
+        from registry.patients.exports import register_tables
+        from registry.patients.resources import PatientResource, StatusResource
+
+        register(PatientResource)
+        register(StatusResource)
+        register_tables()

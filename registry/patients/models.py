@@ -13,7 +13,6 @@ from django.db.models import Q
 from registry import encryption, partial_dates
 from registry.access.models import Site, SiteScopedQuerySet
 
-
 if TYPE_CHECKING:
     TextColumn = models.CharField[str, str]
 else:

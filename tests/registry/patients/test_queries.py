@@ -43,7 +43,7 @@ def test_the_same_matter_is_opened_once_and_again_after_it_was_closed(riverside:
     assert close_queries(
         rule="consent_after_enrolment", records=["patients.enrolment:1"], now=NOW, because="Date corrected"
     )
-    assert AuditEntry.objects.filter(reason="Date corrected").count() == 2
+    assert AuditEntry.objects.filter(table_name="patients_query", reason="Date corrected").count() == 2
     assert len(open_queries([facts(riverside)], now=NOW)) == 1
 
 

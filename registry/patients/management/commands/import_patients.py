@@ -1,0 +1,6 @@
+from registry.exchange.command import ImportCommand
+
+
+class Command(ImportCommand):
+    kind = "patients"
+    help = "Bring patients in from a file."

@@ -1,0 +1,6 @@
+from registry.exchange.command import ImportCommand
+
+
+class Command(ImportCommand):
+    kind = "status"
+    help = "Bring status history in from a file."
