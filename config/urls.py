@@ -12,7 +12,6 @@ urlpatterns = [
     path("accounts/logout/", account.logout, name="account_logout"),
     path("accounts/password/", account.password_change, name="account_change_password"),
     path("accounts/confirm/", account.reauthenticate, name="account_reauthenticate"),
-    path("", include("followup.desk.urls")),
     path("patients/", include("registry.patients.urls")),
     path("cells/", include("registry.products.urls")),
     path("infusions/", include("registry.infusions.urls")),
@@ -21,10 +20,13 @@ urlpatterns = [
     path("treatment/", include("followup.treatment.urls")),
     path("safety/", include("followup.safety.urls")),
     path("neoplasia/", include("followup.neoplasia.urls")),
+    path("reminders/", include("followup.reminders.urls")),
     path("reports/", include("followup.reports.urls")),
     path("data/", include("registry.exchange.urls")),
     path("history/", include("registry.audit.urls")),
     path("settings/", include("registry.access.urls")),
+    # Last: "patients/<patient id>/" would otherwise take the patients' own words, such as "patients/enrol/".
+    path("", include("followup.desk.urls")),
 ]
 
 handler400 = "config.errors.bad_request"

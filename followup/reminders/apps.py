@@ -4,3 +4,8 @@ from django.apps import AppConfig
 class RemindersConfig(AppConfig):
     name = "followup.reminders"
     label = "reminders"
+
+    def ready(self) -> None:
+        from followup.reminders import exports
+
+        exports.register()

@@ -29,14 +29,22 @@ class MailMessage(models.Model):
     items = models.PositiveIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
-    message_id = models.CharField(max_length=120)
+    message_id = models.CharField(max_length=120, blank=True)
     sent_at = models.DateTimeField(null=True)
     error = models.CharField(max_length=300, blank=True)
 
     class Meta:
         ordering = ["-on_date", "recipient", "pk"]
         constraints = [
-            models.UniqueConstraint(fields=["recipient", "on_date"], name="one_message_per_person_and_day")
+            models.UniqueConstraint(fields=["recipient", "on_date"], name="one_message_per_person_and_day"),
+            models.CheckConstraint(
+                condition=~Q(state="sent") | ~Q(sent_at=None), name="sent_message_has_its_time"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["state"], condition=~Q(state__in=["sent", "cancelled"]), name="messages_in_hand"
+            )
         ]
 
     def __str__(self) -> str:
@@ -70,8 +78,9 @@ class Reminder(models.Model):
     state = models.CharField(max_length=9, choices=State.choices, default=State.RAISED)
     is_open = models.BooleanField(default=True, help_text="On Today until the visit is dealt with")
     closed_because = models.CharField(max_length=60, blank=True)
-    message = models.ForeignKey(
-        MailMessage, on_delete=models.PROTECT, null=True, blank=True, related_name="reminders"
+    target_date = models.DateField(help_text="The visit's target when the step was raised")
+    messages = models.ManyToManyField(
+        MailMessage, related_name="reminders", help_text="One for each member of staff who is told"
     )
     sent_at = models.DateTimeField(null=True)
 

@@ -79,6 +79,36 @@ def latest_step(
     return reached[-1] if step_rank(reached[-1].step) > highest_raised else None
 
 
+def step_to_raise(
+    steps: Iterable[ReminderStep],
+    target: date,
+    opens: date,
+    closes: date,
+    created_on: date,
+    anchor_date: date,
+    on: date,
+    already_raised: Collection[str] = (),
+) -> str:
+    """The step to raise now, or nothing: as `latest_step`, and `overdue` once for a visit that was already late
+    when it was planned.
+
+    Without that exception a person brought in from an earlier register, all of whose steps lie in the past,
+    would be missed by everybody.
+    """
+    due = latest_step(steps, target, opens, closes, created_on, anchor_date, on, already_raised)
+    if due is not None:
+        return due.step
+    return "overdue" if on > closes and created_on > closes and not already_raised else ""
+
+
+def is_another_occurrence(told_of: date, target: date, days_before: int, days_after: int) -> bool:
+    """Whether a visit moved so far from the target people were told of that they must be told again: by more
+    days than its window allows to that side (0 or more each).
+    """
+    moved_days = (target - told_of).days
+    return moved_days > days_after or -moved_days > days_before
+
+
 @dataclass(frozen=True)
 class Reach:
     """Who may be told about a visit and how it may still be done. `reason` says what stopped or narrowed

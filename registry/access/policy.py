@@ -71,6 +71,7 @@ ACTS: dict[str, Act] = {
     "queries.answer": _act("Answer a query", own=CARE),
     "queries.close": _act("Close a query", own="monitor", everywhere="coordinator"),
     "worklist.view": _act("Work down Today", own=f"{SITE_READERS} laboratory product", everywhere="safety coordinator"),
+    "reminders.control": _act("See control totals, settle messages", everywhere="coordinator administrator"),
     "reports.view": _act("Read safety reports", own="nurse investigator site_manager monitor", everywhere=WIDE_READERS),
     "reports.make_safety": _act("Make a safety report", everywhere="safety coordinator"),
     "reports.make_patient": _act("Make a patient report", own="nurse investigator", everywhere="coordinator safety"),

@@ -6,87 +6,173 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('access', '0001_initial'),
-        ('patients', '0001_initial'),
-        ('schedule', '0001_initial'),
+        ("access", "0001_initial"),
+        ("patients", "0001_initial"),
+        ("schedule", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='MailMessage',
+            name="MailMessage",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('on_date', models.DateField()),
-                ('state', models.CharField(choices=[('planned', 'Planned'), ('claimed', 'Claimed'), ('attempting', 'Being sent'), ('sent', 'Sent'), ('failed', 'Failed'), ('uncertain', 'Uncertain'), ('cancelled', 'Cancelled')], default='planned', max_length=10)),
-                ('items', models.PositiveIntegerField(default=0)),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('message_id', models.CharField(max_length=120)),
-                ('sent_at', models.DateTimeField(null=True)),
-                ('error', models.CharField(blank=True, max_length=300)),
-                ('recipient', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("on_date", models.DateField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("planned", "Planned"),
+                            ("claimed", "Claimed"),
+                            ("attempting", "Being sent"),
+                            ("sent", "Sent"),
+                            ("failed", "Failed"),
+                            ("uncertain", "Uncertain"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="planned",
+                        max_length=10,
+                    ),
+                ),
+                ("items", models.PositiveIntegerField(default=0)),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("message_id", models.CharField(max_length=120)),
+                ("sent_at", models.DateTimeField(null=True)),
+                ("error", models.CharField(blank=True, max_length=300)),
+                (
+                    "recipient",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-on_date', 'recipient', 'pk'],
+                "ordering": ["-on_date", "recipient", "pk"],
             },
         ),
         migrations.CreateModel(
-            name='Reminder',
+            name="Reminder",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('step', models.CharField(max_length=16)),
-                ('rank', models.PositiveSmallIntegerField()),
-                ('recipient_kind', models.CharField(max_length=16)),
-                ('channel', models.CharField(default='email', max_length=10)),
-                ('generation', models.PositiveSmallIntegerField(default=1)),
-                ('raised_on', models.DateField()),
-                ('state', models.CharField(choices=[('raised', 'On the worklist'), ('sent', 'Sent'), ('held', 'Held: nobody to send it to'), ('failed', 'Failed'), ('uncertain', 'Uncertain'), ('excused', 'Stopped')], default='raised', max_length=9)),
-                ('is_open', models.BooleanField(default=True, help_text='On Today until the visit is dealt with')),
-                ('closed_because', models.CharField(blank=True, max_length=60)),
-                ('sent_at', models.DateTimeField(null=True)),
-                ('message', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reminders', to='reminders.mailmessage')),
-                ('patient', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='patients.patient')),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='access.site')),
-                ('visit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reminders', to='schedule.visit')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("step", models.CharField(max_length=16)),
+                ("rank", models.PositiveSmallIntegerField()),
+                ("recipient_kind", models.CharField(max_length=16)),
+                ("channel", models.CharField(default="email", max_length=10)),
+                ("generation", models.PositiveSmallIntegerField(default=1)),
+                ("raised_on", models.DateField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("raised", "On the worklist"),
+                            ("sent", "Sent"),
+                            ("held", "Held: nobody to send it to"),
+                            ("failed", "Failed"),
+                            ("uncertain", "Uncertain"),
+                            ("excused", "Stopped"),
+                        ],
+                        default="raised",
+                        max_length=9,
+                    ),
+                ),
+                (
+                    "is_open",
+                    models.BooleanField(default=True, help_text="On Today until the visit is dealt with"),
+                ),
+                ("closed_because", models.CharField(blank=True, max_length=60)),
+                ("sent_at", models.DateTimeField(null=True)),
+                (
+                    "message",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="reminders",
+                        to="reminders.mailmessage",
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="patients.patient"),
+                ),
+                ("site", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="access.site")),
+                (
+                    "visit",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="reminders",
+                        to="schedule.visit",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-rank', 'raised_on', 'pk'],
+                "ordering": ["-rank", "raised_on", "pk"],
             },
         ),
         migrations.CreateModel(
-            name='SweepRun',
+            name="SweepRun",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('started_at', models.DateTimeField()),
-                ('as_of', models.DateTimeField(help_text='The moment the sweep looked at; other than its start only in demo and test')),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('totals', models.TextField(blank=True)),
-                ('error', models.CharField(blank=True, max_length=300)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("started_at", models.DateTimeField()),
+                (
+                    "as_of",
+                    models.DateTimeField(
+                        help_text="The moment the sweep looked at; other than its start only in demo and test"
+                    ),
+                ),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("totals", models.TextField(blank=True)),
+                ("error", models.CharField(blank=True, max_length=300)),
             ],
             options={
-                'ordering': ['-started_at', '-pk'],
-                'indexes': [models.Index(fields=['finished_at'], name='sweep_finished')],
+                "ordering": ["-started_at", "-pk"],
+                "indexes": [models.Index(fields=["finished_at"], name="sweep_finished")],
             },
         ),
         migrations.AddConstraint(
-            model_name='mailmessage',
-            constraint=models.UniqueConstraint(fields=('recipient', 'on_date'), name='one_message_per_person_and_day'),
+            model_name="mailmessage",
+            constraint=models.UniqueConstraint(
+                fields=("recipient", "on_date"), name="one_message_per_person_and_day"
+            ),
         ),
         migrations.AddIndex(
-            model_name='reminder',
-            index=models.Index(condition=models.Q(('is_open', True)), fields=['site', 'raised_on'], name='open_reminders_by_site'),
+            model_name="reminder",
+            index=models.Index(
+                condition=models.Q(("is_open", True)),
+                fields=["site", "raised_on"],
+                name="open_reminders_by_site",
+            ),
         ),
         migrations.AddIndex(
-            model_name='reminder',
-            index=models.Index(condition=models.Q(('state', 'raised')), fields=['state'], name='reminders_to_send'),
+            model_name="reminder",
+            index=models.Index(
+                condition=models.Q(("state", "raised")), fields=["state"], name="reminders_to_send"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reminder',
-            constraint=models.UniqueConstraint(fields=('visit', 'step', 'recipient_kind', 'generation'), name='reminder_once_per_visit_and_step'),
+            model_name="reminder",
+            constraint=models.UniqueConstraint(
+                fields=("visit", "step", "recipient_kind", "generation"),
+                name="reminder_once_per_visit_and_step",
+            ),
         ),
     ]

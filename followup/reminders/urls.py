@@ -1,0 +1,10 @@
+from django.urls import path
+
+from followup.reminders import views
+
+app_name = "reminders"
+urlpatterns = [
+    path("", views.control, name="control"),
+    path("messages/<int:pk>/again/", views.message_again, name="message_again"),
+    path("messages/<int:pk>/settle/", views.message_settle, name="message_settle"),
+]

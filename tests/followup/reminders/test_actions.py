@@ -1,0 +1,461 @@
+"""Nobody is forgotten, nobody is told twice, and what is settled falls silent."""
+
+import re
+import threading
+from datetime import date, timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage as Mail
+
+import pytest
+from django.conf import settings
+from django.core.mail.backends.base import BaseEmailBackend
+from django.db import IntegrityError, connection, transaction
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.extra.django import TestCase
+
+from followup.reminders import actions, dispatch, planning
+from followup.reminders.actions import AlreadySettled, run_sweep, settle_as_sent, try_again
+from followup.reminders.models import MailMessage, Reminder, SweepRun
+from followup.schedule.models import Visit
+from registry.access.models import RoleGrant, Site, User
+from registry.audit.acting import acting_as
+from registry.audit.models import AuditEntry
+from registry.patients.models import StatusEvent
+from tests.cast import NOW, TODAY, person
+from tests.followup.reminders.scene import a_patient, a_visit, at, move, steps, sweep_on
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def outbox(settings, tmp_path):
+    """The files the default sink wrote, parsed."""
+    settings.EMAIL_BACKEND = "config.mail.FileSink"
+    settings.DATA_DIR = tmp_path
+
+    def read() -> list[Mail]:
+        files = sorted((tmp_path / "mail").glob("*.eml"))
+        return [message_from_bytes(file.read_bytes(), policy=policy.default) for file in files]
+
+    return read
+
+
+@pytest.fixture
+def patient(riverside):
+    return a_patient(riverside)
+
+
+@pytest.fixture
+def visit(patient):
+    return a_visit(patient)
+
+
+# Raising -----------------------------------------------------------------------------------------------------
+
+
+def test_each_step_is_raised_once_and_replaces_the_one_before(visit, nora, outbox):
+    for day in range(-40, 130):
+        sweep_on(TODAY + day * DAY)
+    assert steps(visit) == ["due_soon", "due_soon_again", "due", "window_closing", "overdue", "escalated"]
+    assert steps(visit, is_open=True) == ["escalated"]
+    assert set(Reminder.objects.exclude(step="escalated").values_list("closed_because", flat=True)) == {
+        "superseded"
+    }
+    assert len(outbox()) == 5  # there is no investigator, site manager or coordinator: the escalation is held
+    assert Reminder.objects.get(step="escalated").state == "held"
+
+
+def test_a_second_sweep_changes_nothing(visit, nora, outbox):
+    first = sweep_on(TODAY)
+    entries = AuditEntry.objects.count()
+    second = sweep_on(TODAY)
+    assert (first.raised_now, first.messages_sent_now) == (1, 1)
+    assert (second.raised_now, second.closed_now, second.messages_sent_now) == (0, 0, 0)
+    assert AuditEntry.objects.count() == entries
+    assert len(outbox()) == 1
+    assert second.add_up
+    assert (second.due, second.sent, second.waiting) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("silence_days", [1, 3, 45, 400])
+def test_after_an_interruption_each_visit_costs_one_notice(riverside, nora, ines, outbox, silence_days):
+    visits = [a_visit(a_patient(riverside, n), TODAY + n * DAY) for n in range(3)]
+    sweep_on(TODAY - 31 * DAY)
+    before = len(outbox())
+    sweep_on(TODAY + silence_days * DAY)
+    assert len(outbox()) == before + 1
+    assert all(len(steps(visit, raised_on=TODAY + silence_days * DAY)) <= 1 for visit in visits)
+    assert all(len(steps(visit, is_open=True)) == 1 for visit in visits)
+
+
+def test_whoever_is_brought_in_late_is_raised_exactly_once(patient, nora, outbox):
+    visit = a_visit(patient, date(2019, 6, 1), created_on=TODAY)
+    for day in range(3):
+        sweep_on(TODAY + day * DAY)
+    assert steps(visit) == ["overdue"]
+    assert steps(visit, is_open=True) == ["overdue"]
+    assert len(outbox()) == 1
+
+
+def test_stepping_the_clock_back_raises_nothing_again(visit, nora, outbox):
+    sweep_on(TODAY)
+    sweep_on(TODAY - DAY)
+    sweep_on(TODAY)
+    assert steps(visit) == ["due"]
+    assert len(outbox()) == 1
+
+
+def test_a_visit_that_moves_inside_its_tolerance_is_not_told_again(visit, nora):
+    sweep_on(TODAY)
+    move(visit, 1)
+    sweep_on(TODAY + DAY)
+    assert steps(visit) == ["due"]
+    assert Reminder.objects.get().generation == 1
+
+
+def test_a_visit_that_moves_far_is_another_occurrence(visit, nora):
+    sweep_on(TODAY)
+    move(visit, 200)
+    sweep_on(TODAY + DAY)
+    assert steps(visit, is_open=True) == []
+    assert Reminder.objects.get().closed_because == "the visit moved"
+    sweep_on(TODAY + 200 * DAY)
+    assert Reminder.objects.get(is_open=True).generation == 2
+
+
+def test_the_day_is_the_sites_own(riverside, harbour, nora, hana):
+    here, there = a_visit(a_patient(riverside)), a_visit(a_patient(harbour))
+    evening = at(TODAY - DAY).replace(hour=20)  # already the next day in Auckland
+    run_sweep(now=evening, as_of=evening)
+    assert steps(here) == ["due_soon_again"]
+    assert steps(there) == ["due"]
+
+
+def test_one_reminder_per_visit_step_and_generation(visit, nora):
+    sweep_on(TODAY)
+    twin = Reminder.objects.get()
+    twin.pk = None
+    with pytest.raises(IntegrityError), transaction.atomic():
+        twin.save(force_insert=True)
+
+
+# Stopping ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", ["done", "missed", "not_required"])
+def test_a_settled_visit_falls_silent(visit, nora, state):
+    sweep_on(TODAY)
+    Visit.objects.update(state=state, actual_date=TODAY, state_reason="as decided")
+    sweep_on(TODAY + 200 * DAY)
+    assert steps(visit) == ["due"]
+    assert Reminder.objects.get().closed_because == f"the visit is {Visit.State(state).label.lower()}"
+    assert Reminder.objects.get().state == "sent"
+
+
+def has_status(patient, status, **facts):
+    patient.status = status
+    patient.save()
+    StatusEvent.objects.create(patient=patient, status=status, on_date=f"{TODAY}", recorded_at=NOW, **facts)
+
+
+@pytest.mark.parametrize(
+    ("status", "facts", "goes_on"),
+    [
+        ("deceased", {"death_confirmed": True}, False),
+        ("deceased", {}, False),
+        ("deceased", {"death_confirmed": False}, True),
+        ("completed", {}, False),
+        ("withdrawn", {"scope": "no_new_data"}, False),
+        ("withdrawn", {"scope": "erase"}, False),
+        ("withdrawn", {"scope": "no_cells"}, True),
+        ("withdrawn", {"scope": "no_visits"}, True),
+        ("lost", {}, True),
+    ],
+)
+def test_what_a_status_does_to_reminders(patient, visit, nora, status, facts, goes_on):
+    sweep_on(TODAY - 7 * DAY)
+    has_status(patient, status, **facts)
+    sweep_on(TODAY)
+    assert steps(visit) == (["due_soon_again", "due"] if goes_on else ["due_soon_again"])
+    assert bool(steps(visit, is_open=True)) is goes_on
+
+
+def test_a_reminder_that_was_held_is_excused_when_it_stops(patient, visit):
+    assert sweep_on(TODAY).held == 1
+    has_status(patient, "deceased", death_confirmed=True)
+    totals = sweep_on(TODAY)
+    assert (totals.held, totals.excused, totals.add_up) == (0, 1, True)
+
+
+def test_a_death_recorded_in_error_brings_the_visit_back(patient, visit, nora, outbox):
+    sweep_on(TODAY)
+    has_status(patient, "deceased", death_confirmed=True)
+    sweep_on(TODAY)
+    has_status(patient, "in_follow_up")
+    sweep_on(TODAY)
+    assert steps(visit, is_open=True) == ["due"]
+    assert len(outbox()) == 1
+
+
+# Messages ----------------------------------------------------------------------------------------------------
+
+WORDS = {
+    "entry", "entries", "is", "are", "waiting", "on", "your", "worklist", "sign", "in", "to", "see", "what", "do",
+    "this", "message", "was", "sent", "automatically", "please", "not", "reply",
+}  # fmt: skip
+
+
+def test_a_message_has_one_recipient_and_says_nothing_about_anybody(riverside, nora, dele, hana, outbox):
+    for number in range(3):
+        a_visit(a_patient(riverside, number))
+    sweep_on(TODAY)
+    mails = outbox()
+    assert sorted(str(mail["To"]) for mail in mails) == ["dele@example.org", "nora@example.org"]
+    for mail in mails:
+        assert mail["Cc"] is None
+        assert mail["Bcc"] is None
+        assert mail["Subject"] == "Your worklist"
+        link = f"{settings.SITE_URL}/today/"
+        text = mail.get_content()
+        assert text.count("http") == text.count(link) == 1
+        assert set(re.findall(r"[a-z]+", text.replace(link, "").lower())) <= WORDS
+        assert re.findall(r"\d+", text.replace(link, "")) == ["3"]
+    assert len({mail["Message-ID"] for mail in mails}) == 2
+    assert set(Reminder.objects.values_list("state", flat=True)) == {"sent"}
+
+
+def test_nobody_to_send_to_is_held_in_sight_until_there_is_somebody(visit, riverside, outbox):
+    totals = sweep_on(TODAY)
+    assert (totals.due, totals.held, totals.add_up) == (1, 1, True)
+    assert steps(visit, is_open=True) == ["due"]
+    person("nora", "nurse", riverside)
+    assert (sweep_on(TODAY).sent, len(outbox())) == (1, 1)
+
+
+def test_escalation_reaches_the_first_the_site_has(visit, nora, cora, outbox):
+    sweep_on(TODAY + 130 * DAY)
+    reminder = Reminder.objects.get()
+    assert (reminder.step, reminder.recipient_kind) == ("escalated", "coordinator")
+    assert [str(mail["To"]) for mail in outbox()] == ["cora@example.org"]
+
+
+def test_what_is_raised_after_the_message_of_the_day_waits_for_tomorrows(riverside, nora, outbox):
+    a_visit(a_patient(riverside))
+    sweep_on(TODAY)
+    a_visit(a_patient(riverside, 2))
+    totals = sweep_on(TODAY)
+    assert (totals.due, totals.sent, totals.waiting, totals.add_up) == (1, 1, 1, True)
+    totals = sweep_on(TODAY + DAY)
+    assert (totals.sent, totals.waiting, len(outbox())) == (2, 0, 2)
+
+
+def deactivate(user: User) -> None:
+    User.objects.filter(pk=user.pk).update(is_active=False)
+
+
+def end_role(user: User) -> None:
+    RoleGrant.objects.filter(user=user).update(ends_on=TODAY - DAY)
+
+
+@pytest.mark.parametrize("leave", [deactivate, end_role])
+def test_whoever_left_between_plan_and_sending_is_sent_nothing(visit, nora, outbox, monkeypatch, leave):
+    monkeypatch.setattr(actions, "dispatch", lambda **_: 0)
+    sweep_on(TODAY)
+    monkeypatch.undo()
+    assert MailMessage.objects.get().state == "planned"
+    leave(nora)
+    assert dispatch.dispatch(as_of=at(TODAY), clock=lambda: at(TODAY), by="system:worker") == 0
+    assert MailMessage.objects.get().state == "cancelled"
+    assert not outbox()
+    assert sweep_on(TODAY).held == 1
+
+
+def test_whoever_died_between_plan_and_sending_is_not_told_of(patient, visit, nora, outbox, monkeypatch):
+    monkeypatch.setattr(actions, "dispatch", lambda **_: 0)
+    sweep_on(TODAY)
+    monkeypatch.undo()
+    has_status(patient, "deceased", death_confirmed=True)
+    assert dispatch.dispatch(as_of=at(TODAY), clock=lambda: at(TODAY), by="system:worker") == 0
+    assert not outbox()
+
+
+class BrokenPost(BaseEmailBackend):
+    """Refuses whatever goes to Nora, like a mail server with one full mailbox."""
+
+    def send_messages(self, email_messages):
+        if email_messages[0].to == ["nora@example.org"]:
+            raise OSError("mailbox of nora@example.org is full")
+        return len(email_messages)
+
+
+def test_a_poisoned_message_is_tried_five_times_parked_and_stops_nobody_else(
+    visit, nora, dele, settings, outbox
+):
+    settings.EMAIL_BACKEND = f"{__name__}.BrokenPost"
+    moment = at(TODAY)
+    run_sweep(now=moment, as_of=moment)
+    poisoned = MailMessage.objects.get(recipient=nora)
+    assert (poisoned.state, poisoned.attempts, poisoned.error) == ("failed", 1, "OSError")
+    assert MailMessage.objects.get(recipient=dele).state == "sent"
+    assert Reminder.objects.get().state == "sent"  # one of the two was told
+    tries = []
+    for minutes in range(0, 200, 5):
+        run_sweep(now=moment + timedelta(minutes=minutes, seconds=1), as_of=moment)
+        poisoned.refresh_from_db()
+        tries.append(poisoned.attempts)
+    assert tries[:2] == [1, 2]
+    assert (poisoned.attempts, poisoned.lease_until) == (5, None)
+    assert tries.index(5) >= 14  # 5 + 10 + 20 + 40 minutes later
+
+
+def test_a_parked_message_goes_out_when_somebody_tries_again(visit, nora, cora, settings, outbox):
+    settings.EMAIL_BACKEND = f"{__name__}.BrokenPost"
+    totals = sweep_on(TODAY)
+    assert (totals.failed, totals.add_up) == (1, True)
+    settings.EMAIL_BACKEND = "config.mail.FileSink"
+    with acting_as(cora):
+        try_again(message=MailMessage.objects.get(), by=cora, now=NOW)
+    assert sweep_on(TODAY).sent == 1
+    (mail,) = outbox()
+    assert mail["Message-ID"] == dispatch.message_id_of(MailMessage.objects.get().pk)
+
+
+class Killed(BaseException):
+    """Stands for kill -9: nothing after it runs."""
+
+
+def test_killed_while_sending_is_uncertain_and_never_sent_again_by_itself(
+    visit, nora, cora, outbox, monkeypatch
+):
+    def die(letter):
+        raise Killed
+
+    monkeypatch.setattr(dispatch.EmailMessage, "send", die)
+    with pytest.raises(Killed):
+        sweep_on(TODAY)
+    monkeypatch.undo()
+    assert MailMessage.objects.get().state == "attempting"
+    for minutes in (1, 3, 60):
+        totals = run_sweep(now=at(TODAY) + timedelta(minutes=minutes), as_of=at(TODAY))
+    assert MailMessage.objects.get().state == "uncertain"
+    assert (totals.uncertain, totals.due, totals.add_up) == (1, 1, True)
+    assert not outbox()
+    with acting_as(cora):
+        settle_as_sent(message=MailMessage.objects.get(), by=cora, now=NOW)
+        with pytest.raises(AlreadySettled):
+            try_again(message=MailMessage.objects.get(), by=cora, now=NOW)
+    assert Reminder.objects.get().state == "sent"
+
+
+def test_killed_between_claim_and_sending_is_sent_by_the_next(visit, nora, outbox, monkeypatch):
+    def die(*args, **kwargs):
+        raise Killed
+
+    monkeypatch.setattr(dispatch, "_deliver", die)
+    with pytest.raises(Killed):
+        sweep_on(TODAY)
+    monkeypatch.undo()
+    assert MailMessage.objects.get().state == "claimed"
+    run_sweep(now=at(TODAY) + timedelta(minutes=16), as_of=at(TODAY))
+    assert len(outbox()) == 1
+
+
+def test_one_site_with_something_wrong_does_not_silence_the_others(visit, harbour, nora, outbox):
+    Site.objects.filter(pk=harbour.pk).update(time_zone="Nowhere/Atlantis")
+    totals = sweep_on(TODAY)
+    assert totals.problems == ["site HAR could not be swept"]
+    assert len(outbox()) == 1
+    assert SweepRun.objects.get().error
+
+
+# Many at once ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.services
+@pytest.mark.django_db(transaction=True)
+def test_four_sweeps_at_once_do_what_one_does(settings, tmp_path):
+    settings.EMAIL_BACKEND = "config.mail.FileSink"
+    settings.DATA_DIR = tmp_path
+    with acting_as("system:command"):
+        site = Site.objects.create(code="RIV", name="Riverside", country="GB", time_zone="Europe/London")
+        for number in range(5):
+            person(f"nurse{number}", "nurse", site)
+        for number in range(60):
+            a_visit(a_patient(site, number), TODAY - number * DAY)
+    errors = []
+
+    def one() -> None:
+        try:
+            sweep_on(TODAY)
+        except Exception as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=one) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert Reminder.objects.count() == 60
+    assert Reminder.objects.filter(is_open=True).count() == 60
+    assert (
+        len(list((tmp_path / "mail").glob("*.eml"))) == MailMessage.objects.filter(state="sent").count() == 5
+    )
+    totals = sweep_on(TODAY)
+    assert (totals.due, totals.sent, totals.raised_now, totals.add_up) == (60, 60, 0, True)
+
+
+class AnyOrderOfDays(TestCase):
+    """Whatever happens on whatever day: at most one open reminder a visit, none for a settled one, totals add up."""
+
+    @hypothesis_settings(max_examples=25)
+    @given(
+        st.lists(
+            st.one_of(
+                st.tuples(st.just("sweep"), st.integers(-60, 200)),
+                st.tuples(st.just("move"), st.integers(-400, 400)),
+                st.tuples(st.sampled_from(["done", "planned", "dies", "lives"]), st.just(0)),
+            ),
+            max_size=12,
+        )
+    )
+    def test_invariants(self, story):
+        with acting_as("system:command"):
+            site = Site.objects.create(code="RIV", name="Riverside", country="GB", time_zone="Europe/London")
+            person("nora", "nurse", site)
+            patient = a_patient(site)
+            visit = a_visit(patient)
+            for act, number in [*story, ("sweep", 200)]:
+                self.play(act, number, patient, visit)
+        rows = Reminder.objects.filter(visit=visit)
+        assert rows.filter(is_open=True).count() <= 1
+        keys = list(rows.values_list("step", "generation"))
+        assert len(keys) == len(set(keys))
+        owed = visit.state == "planned" and patient.status != "deceased"
+        due_again = visit.target_date <= TODAY + 230 * DAY
+        assert rows.filter(is_open=True).exists() == (owed and due_again)
+        assert SweepRun.objects.first().error == ""
+        assert sweep_on(TODAY + 200 * DAY).add_up
+
+    def play(self, act, number, patient, visit):
+        if act == "sweep":
+            sweep_on(TODAY + number * DAY)
+        elif act == "move":
+            move(visit, number)
+        elif act in ("done", "planned"):
+            visit.state, visit.actual_date = act, TODAY if act == "done" else None
+            visit.save()
+        else:
+            patient.status = "deceased" if act == "dies" else "in_follow_up"
+            patient.save()
+
+
+def test_planning_alone_sends_nothing(visit, nora, outbox, monkeypatch):
+    monkeypatch.setattr(actions, "dispatch", lambda **_: 0)
+    totals = sweep_on(TODAY)
+    assert planning.without_message(visit.site).count() == 0
+    assert (totals.due, totals.waiting, outbox()) == (0, 1, [])
