@@ -11,15 +11,19 @@ from registry.access.models import User
 from registry.audit.acting import because
 from registry.clock import local_date
 from registry.infusions import rules
-from registry.infusions.facts import lot_facts, standings_of
-from registry.infusions.judging import DoseGiven, deviation_queries, deviations_before_saving, infusion_facts
+from registry.infusions.judging import (
+    DoseGiven,
+    deviation_queries,
+    deviations_before_saving,
+    order_refusals,
+)
 from registry.infusions.models import Infusion, InfusionDose, InfusionHold, InfusionOrder
 from registry.infusions.rules import Deviation, Refusal
 from registry.infusions.signals import infusions_recorded
 from registry.patients.models import Patient, Query, Status
 from registry.patients.queries import close_queries, open_queries, record_of
 from registry.patients.status import StatusFacts, record_statuses
-from registry.products.actions import ReasonNeeded, claim_version, remaining_cells
+from registry.products.actions import ReasonNeeded, claim_version
 from registry.products.models import Lot
 
 BATCH = 500
@@ -54,29 +58,6 @@ class AlreadyRecorded(Exception):
 
 
 # Ordering ----------------------------------------------------------------------------------------------------
-
-
-def order_refusals(
-    *, patient: Patient, lot: Lot, planned_on: date, weight_kg: Decimal, cells_ordered: int
-) -> list[Refusal]:
-    standing = standings_of([patient.pk])[patient.pk]
-    nominal = _nominal_cells(cells_ordered, lot.viability_percent)
-    left = remaining_cells([lot.pk])[lot.pk]
-    return rules.ordering_refusals(
-        infusion_facts(
-            patient=patient,
-            on=planned_on,
-            weight_kg=weight_kg,
-            viable=cells_ordered,
-            standing=standing,
-            lots=[lot_facts(lot, patient=patient, cells_left=left, cells_used=nominal)],
-        )
-    )
-
-
-def _nominal_cells(viable: int, viability_percent: Decimal | None) -> int:
-    """Cells to take from a lot so that this many are viable; without a viability, at least that many."""
-    return -int(-viable * 100 // viability_percent) if viability_percent else viable
 
 
 def order_infusion(

@@ -10,7 +10,7 @@ from decimal import Decimal
 from registry.infusions import rules
 from registry.infusions.facts import Standing, lot_facts, standings_of
 from registry.infusions.models import Infusion, InfusionOrder
-from registry.infusions.rules import Deviation, InfusionFacts, LotFacts
+from registry.infusions.rules import Deviation, InfusionFacts, LotFacts, Refusal
 from registry.patients.models import Patient, Query
 from registry.patients.queries import QueryFacts, record_of
 from registry.products.actions import remaining_cells
@@ -46,6 +46,29 @@ def infusion_facts(
         prescribed_viable_cells=prescribed,
         open_holds=standing.open_holds,
     )
+
+
+def order_refusals(
+    *, patient: Patient, lot: Lot, planned_on: date, weight_kg: Decimal, cells_ordered: int
+) -> list[Refusal]:
+    standing = standings_of([patient.pk])[patient.pk]
+    nominal = _nominal_cells(cells_ordered, lot.viability_percent)
+    left = remaining_cells([lot.pk])[lot.pk]
+    return rules.ordering_refusals(
+        infusion_facts(
+            patient=patient,
+            on=planned_on,
+            weight_kg=weight_kg,
+            viable=cells_ordered,
+            standing=standing,
+            lots=[lot_facts(lot, patient=patient, cells_left=left, cells_used=nominal)],
+        )
+    )
+
+
+def _nominal_cells(viable: int, viability_percent: Decimal | None) -> int:
+    """Cells to take from a lot so that this many are viable; without a viability, at least that many."""
+    return -int(-viable * 100 // viability_percent) if viability_percent else viable
 
 
 def judge(

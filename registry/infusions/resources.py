@@ -258,7 +258,8 @@ class InfusionResource(StagedResource):
         return bool(differs)
 
     def _write_doses(self, rows: list[Row], reweighed: list[Group]) -> None:
-        new, changed = [], []
+        new: list[InfusionDose] = []
+        changed: list[InfusionDose] = []
         for row in rows:
             group: Group = row["_group"]
             given = DoseGiven(row["_lot"], row["cells_total"], row["viability_percent"])

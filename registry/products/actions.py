@@ -12,7 +12,7 @@ from django.db.models import F, Sum
 from registry.access.models import User
 from registry.audit.acting import because
 from registry.patients.actions import ChangedMeanwhile
-from registry.patients.models import Query
+from registry.patients.models import Patient, Query
 from registry.patients.queries import QueryFacts, open_queries
 from registry.products.models import Donor, Lot, ReleaseTest
 from registry.products.rules import ReleaseVerdict, lot_may_be_released, lot_may_become
@@ -45,9 +45,11 @@ def with_reason(reason: str) -> AbstractContextManager[None]:
 
 
 def save_donor(*, donor: Donor, by: User, reason: str = "") -> Donor:
+    """A donor code that is a patient's id is that patient: autologous cells."""
     by.require("cells.record")
     if donor.pk and not reason:
         raise ReasonNeeded
+    donor.patient = Patient.objects.filter(patient_id=donor.code).first()
     donor.full_clean()
     with with_reason(reason):
         donor.save()

@@ -195,7 +195,8 @@ class LotResource(StagedResource):
         return lot
 
     def _write_tests(self, pairs: list[tuple[Row, Lot]]) -> None:
-        new, changed = [], []
+        new: list[ReleaseTest] = []
+        changed: list[ReleaseTest] = []
         for row, lot in pairs:
             for kind in ReleaseTest.KINDS:
                 stored = self.tests[lot.pk].get(kind)

@@ -1,0 +1,381 @@
+"""Pages of the infusion: ordering it, recording the day, correcting it, and the sheet for when the network is down."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from registry import clock
+from registry.access.guards import needs, signed_in
+from registry.access.models import User
+from registry.infusions import actions, rules
+from registry.infusions.forms import (
+    CorrectionForm,
+    InfusionForm,
+    OrderForm,
+    correction_initial,
+    dose_forms,
+    dose_initial,
+    open_orders,
+    order_initial,
+)
+from registry.infusions.judging import DoseGiven, deviations_before_saving, order_refusals
+from registry.infusions.models import Infusion, InfusionDose, InfusionOrder, Reaction
+from registry.infusions.terms import what_to_do
+from registry.patients.actions import ChangedMeanwhile
+from registry.patients.models import Patient, Query
+from registry.patients.queries import record_of
+
+HIDDEN_FROM_CHECK = {"csrfmiddlewaretoken", "step"}
+
+
+def _patient(user: User, patient_id: str, act: str) -> Patient:
+    rows = Patient.objects.visible_to(user, act).select_related("site")
+    return get_object_or_404(rows, patient_id=patient_id)
+
+
+def _page(request: HttpRequest, template: str, patient: Patient, **context: Any) -> HttpResponse:
+    """Rendered on the clock of the patient's site."""
+    context |= {"patient": patient, "now": clock.now(), "today": patient.site.today()}
+    with timezone.override(ZoneInfo(patient.site.time_zone)):
+        return render(request, template, context)
+
+
+# Ordering ----------------------------------------------------------------------------------------------------
+
+
+@needs("infusions.order")
+def order(request: HttpRequest, patient_id: str) -> HttpResponse:
+    user, now = signed_in(request), clock.now()
+    patient = _patient(user, patient_id, "infusions.order")
+    form = OrderForm(request.POST or None, initial={"planned_on": patient.site.today()})
+    preview: dict[str, Any] = {}
+    if request.method == "POST" and form.is_valid():
+        given = form.cleaned_data
+        if request.POST.get("step") == "check":
+            preview = _order_preview(patient, given)
+        else:
+            try:
+                actions.order_infusion(patient=patient, by=user, now=now, **given)
+            except actions.CannotOrder as refused:
+                preview = _order_preview(patient, given) | {"was_refused": bool(refused.refusals)}
+            else:
+                messages.success(request, f"The infusion of {patient} is ordered.")
+                return redirect("infusions:order", patient_id=patient_id)
+    return _page(
+        request, "infusions/order.html", patient, form=form, preview=preview, orders=open_orders(patient),
+        limits=rules.default_limits(),
+    )  # fmt: skip
+
+
+def _order_preview(patient: Patient, given: dict[str, Any]) -> dict[str, Any]:
+    refusals = order_refusals(
+        patient=patient, **{name: given[name] for name in ("lot", "planned_on", "weight_kg", "cells_ordered")}
+    )
+    return {
+        "per_kg": rules.cells_per_kg(given["cells_ordered"], given["weight_kg"]),
+        "refusals": [{"message": one.message, "what": what_to_do(one.code)} for one in refusals],
+    }
+
+
+@needs("infusions.order")
+@require_POST
+def order_cancel(request: HttpRequest, pk: int) -> HttpResponse:
+    user = signed_in(request)
+    standing = get_object_or_404(
+        InfusionOrder.objects.visible_to(user, "infusions.order").select_related("patient"), pk=pk
+    )
+    reason = request.POST.get("reason", "").strip()
+    if not reason:
+        messages.error(request, "Not cancelled: write the reason for cancelling the order.")
+    else:
+        try:
+            actions.cancel_order(order=standing, reason=reason, by=user, now=clock.now())
+        except actions.CannotCancel as refusal:
+            messages.error(request, str(refusal))
+        else:
+            messages.success(request, "The order is cancelled.")
+    return redirect("infusions:order", patient_id=standing.patient.patient_id)
+
+
+# Recording ---------------------------------------------------------------------------------------------------
+
+
+@needs("infusions.record")
+def record(request: HttpRequest, patient_id: str) -> HttpResponse:
+    """Three steps on one address: fill in, check the answers, save."""
+    user = signed_in(request)
+    patient = _patient(user, patient_id, "infusions.record")
+    today, posted = patient.site.today(), request.POST or None
+    chosen = None
+    if request.GET.get("order", "").isdecimal():
+        chosen = open_orders(patient).filter(pk=request.GET["order"]).first()
+    initial, first = order_initial(chosen or (open_orders(patient).first() if not posted else None))
+    form = InfusionForm(posted, initial=initial, patient=patient, today=today)
+    doses = dose_forms(posted, first=first, at_least=_doses_asked(request))
+    if _is_sent(request) and _are_valid(form, doses):
+        done = _check_or_save(request, patient, form, doses.doses())
+        if done:
+            return done
+    return _form_page(request, patient, form, doses, heading="Record an infusion")
+
+
+def _doses_asked(request: HttpRequest) -> int:
+    """Where the product is not known there may be no dose to write down."""
+    return 0 if request.POST.get("origin") == Infusion.Origin.UNKNOWN else 1
+
+
+def _is_sent(request: HttpRequest) -> bool:
+    """Not when somebody came back from the check to change an answer."""
+    return request.method == "POST" and request.POST.get("step") != "change"
+
+
+def _are_valid(form: InfusionForm, doses: Any) -> bool:
+    both = [form.is_valid(), doses.is_valid()]
+    return all(both)
+
+
+def _check_or_save(
+    request: HttpRequest, patient: Patient, form: InfusionForm, doses: list[DoseGiven]
+) -> HttpResponse | None:
+    """The page to show next, or none when the form must be shown again."""
+    columns, now = form.columns(), clock.now()
+    try:
+        if request.POST.get("step") != "save":
+            _ensure_plausible(patient, columns, doses)
+            return _check_page(request, patient, form, columns, doses)
+        saved = actions.record_infusion(
+            patient=patient, doses=doses, by=signed_in(request), now=now, **columns
+        )
+    except actions.AlreadyRecorded as repeat:
+        if repeat.infusion.form_token != columns["form_token"]:
+            form.add_error("started" if columns["infused_at"] else "infused_on", str(repeat))
+            return None
+        saved = repeat.infusion
+    except (actions.NotPlausible, ValidationError) as error:
+        _show_errors(form, error)
+        return None
+    messages.success(
+        request, f"The infusion of {patient} is recorded. Its follow-up visits are planned from it."
+    )
+    return redirect("infusions:infusion", pk=saved.pk)
+
+
+def _ensure_plausible(
+    patient: Patient, columns: dict[str, Any], doses: list[DoseGiven], own: Infusion | None = None
+) -> None:
+    actions.check_plausible(
+        patient=patient, infused_on=columns["infused_on"], infused_at=columns["infused_at"],
+        weight_kg=columns["weight_kg"], doses=doses, now=clock.now(),
+    )  # fmt: skip
+    other = actions.same_moment(patient, columns["infused_on"], columns["infused_at"])
+    if other and other != own:
+        raise actions.AlreadyRecorded(other)
+
+
+def _show_errors(form: InfusionForm, error: actions.NotPlausible | ValidationError) -> None:
+    names = {"infused_at": "started", "ended_at": "ended"}
+    found = (
+        error.errors if isinstance(error, actions.NotPlausible) else [("", text) for text in error.messages]
+    )
+    for field, message in found:
+        name = names.get(field, field)
+        form.add_error(name if name in form.fields else None, message)
+
+
+def _form_page(
+    request: HttpRequest, patient: Patient, form: InfusionForm, doses: Any, **context: Any
+) -> HttpResponse:
+    context = {"infusion": None, "conflicts": []} | context
+    return _page(request, "infusions/record.html", patient, form=form, doses=doses, **context)
+
+
+def _check_page(
+    request: HttpRequest, patient: Patient, form: InfusionForm, columns: dict[str, Any],
+    doses: list[DoseGiven], correcting: Infusion | None = None,
+) -> HttpResponse:  # fmt: skip
+    weight_kg = columns["weight_kg"]
+    deviations = deviations_before_saving(
+        patient=patient, on=columns["infused_on"], weight_kg=weight_kg, doses=doses,
+        order=columns.get("order"), correcting=correcting,
+    )  # fmt: skip
+    carried = [
+        (name, value)
+        for name, values in request.POST.lists()
+        if name not in HIDDEN_FROM_CHECK
+        for value in values
+    ]
+    return _page(
+        request, "infusions/record_check.html", patient,
+        rows=[_dose_row(dose, weight_kg) for dose in doses],
+        total_viable=sum(dose.viable_cells for dose in doses),
+        total_per_kg=sum(_dose_row(dose, weight_kg)["per_kg"] for dose in doses),
+        answers=_answers(form, columns), deviations=deviations, carried=carried, formula=rules.DOSE_FORMULA_VERSION,
+    )  # fmt: skip
+
+
+def _dose_row(dose: DoseGiven, weight_kg: Any) -> dict[str, Any]:
+    return {
+        "lot": dose.lot, "cells_total": dose.cells_total, "viability_percent": dose.viability_percent,
+        "viable": dose.viable_cells, "per_kg": rules.cells_per_kg(dose.viable_cells, weight_kg),
+    }  # fmt: skip
+
+
+def _answers(form: InfusionForm, columns: dict[str, Any]) -> list[dict[str, Any]]:
+    """What was typed, in words; blank stays "not recorded"."""
+    shown = []
+    for name, field in form.fields.items():
+        value = form.cleaned_data.get(name)
+        if name in {"form_token", "version", "reason"}:
+            continue
+        choices = {} if name == "order" else dict(getattr(field, "choices", None) or {})
+        shown.append({"label": field.label, "value": _in_words(name, value, choices)})
+    return shown
+
+
+def _in_words(name: str, value: Any, choices: dict[Any, Any]) -> str:
+    if value in (None, ""):
+        return ""
+    if isinstance(value, date):
+        return f"{value.day} {value:%b %Y}"
+    if name in {"started", "ended"}:
+        return f"{value:%H:%M}"
+    if name == "weight_kg":
+        return f"{value:f} kg"
+    return str(choices.get(value, value))
+
+
+# One infusion ------------------------------------------------------------------------------------------------
+
+
+def _infusion(user: User, pk: int, act: str) -> Infusion:
+    rows = Infusion.objects.visible_to(user, act).select_related("patient__site", "site", "order__ordered_by")
+    return get_object_or_404(rows, pk=pk)
+
+
+@needs("infusions.view")
+def infusion(request: HttpRequest, pk: int) -> HttpResponse:
+    user = signed_in(request)
+    one = _infusion(user, pk, "infusions.view")
+    doses = list(one.doses.select_related("lot").order_by("pk"))
+    questions = Query.objects.visible_to(user).filter(record=record_of(one)).order_by("-opened_at", "-pk")
+    return _page(
+        request, "infusions/infusion.html", one.patient, infusion=one, rows=_stored_rows(doses),
+        questions=list(questions), formula=doses[0].formula_version if doses else "",
+        total_viable=sum(dose.viable_cells for dose in doses),
+        total_per_kg=sum(dose.viable_cells_per_kg for dose in doses),
+        facts=_facts(one), may_record=user.may("infusions.record", one.site_id),
+    )  # fmt: skip
+
+
+def _stored_rows(doses: list[InfusionDose]) -> list[dict[str, Any]]:
+    return [
+        {
+            "lot": dose.lot, "cells_total": dose.cells_total, "viability_percent": dose.viability_percent,
+            "viable": dose.viable_cells, "per_kg": dose.viable_cells_per_kg,
+        }
+        for dose in doses
+    ]  # fmt: skip
+
+
+def _facts(one: Infusion) -> list[dict[str, Any]]:
+    zone = ZoneInfo(one.site.time_zone)
+    hours = [f"{moment.astimezone(zone):%H:%M}" for moment in (one.infused_at, one.ended_at) if moment]
+    reaction = one.get_reaction_display() if one.reaction else ""
+    ordered = one.order
+    return [
+        {"label": "Time", "value": " to ".join(hours) + f" ({one.site.time_zone})" if hours else ""},
+        {"label": "Route", "value": one.get_route_display()},
+        {"label": "Weight of the day", "value": f"{one.weight_kg:f} kg"},
+        {"label": "Where", "value": one.get_origin_display()},
+        {"label": "Ordered by", "value": f"{ordered.ordered_by}" if ordered else "no order in the registry"},
+        {"label": "Premedication", "value": one.premedication},
+        {"label": "Other treatment with it", "value": one.co_treatment},
+        {"label": "G-CSF mobilisation", "value": {True: "yes", False: "no", None: ""}[one.gcsf_mobilisation]},
+        {"label": "Hyperbaric oxygen sessions", "value": _number_in_words(one.hyperbaric_sessions)},
+        {"label": "Reaction", "value": f"{reaction}: {one.reaction_note}" if one.reaction_note else reaction},
+    ]
+
+
+def _number_in_words(number: int | None) -> str:
+    return "" if number is None else str(number)
+
+
+@needs("infusions.record")
+def correct(request: HttpRequest, pk: int) -> HttpResponse:
+    user, now = signed_in(request), clock.now()
+    one = _infusion(user, pk, "infusions.record")
+    posted, standing = request.POST or None, list(one.doses.order_by("pk"))
+    form = CorrectionForm(
+        posted, initial=correction_initial(one), patient=one.patient, today=one.site.today()
+    )
+    doses = dose_forms(posted, first=dose_initial(standing), at_least=len(standing))
+    conflicts: list[dict[str, Any]] = []
+    if _is_sent(request) and _are_valid(form, doses):
+        given = form.columns()
+        version, reason = given.pop("version"), given.pop("reason")
+        try:
+            if request.POST.get("step") != "save":
+                _ensure_plausible(one.patient, given, doses.doses(), own=one)
+                given["order"] = one.order
+                return _check_page(request, one.patient, form, given, doses.doses(), correcting=one)
+            actions.correct_infusion(
+                infusion=one, version=version, reason=reason, doses=doses.doses(), by=user, now=now, **given
+            )
+            messages.success(request, "The infusion is corrected; the earlier values stay in its history.")
+            return redirect("infusions:infusion", pk=pk)
+        except ChangedMeanwhile:
+            form, conflicts = _show_both(request, form, _infusion(user, pk, "infusions.record"))
+        except actions.AlreadyRecorded as repeat:
+            form.add_error("started" if given["infused_at"] else "infused_on", str(repeat))
+        except (actions.NotPlausible, ValidationError) as error:
+            _show_errors(form, error)
+    return _form_page(
+        request, one.patient, form, doses, heading="Correct an infusion", conflicts=conflicts, infusion=one
+    )
+
+
+def _show_both(
+    request: HttpRequest, form: InfusionForm, stored: Infusion
+) -> tuple[InfusionForm, list[dict[str, Any]]]:
+    """What is stored now beside what was typed here; saving again then goes over the newer version."""
+    now_stored = correction_initial(stored)
+    conflicts = [
+        {"label": form.fields[name].label, "stored": value, "typed": form.cleaned_data[name]}
+        for name, value in now_stored.items()
+        if name != "version" and form.cleaned_data[name] != value
+    ]
+    typed = request.POST.copy()
+    typed["version"] = str(stored.version)
+    return CorrectionForm(typed, patient=stored.patient, today=stored.site.today()), conflicts
+
+
+@needs("infusions.record")
+def sheet(request: HttpRequest, patient_id: str) -> HttpResponse:
+    """For downtime: printed, filled in by hand, entered later with the true times."""
+    patient = _patient(signed_in(request), patient_id, "infusions.record")
+    vital_rows = (
+        "−15 min",
+        "Start",
+        "+5 min",
+        "+15 min",
+        "+30 min",
+        "+60 min",
+        "End",
+        "+1 h",
+        "+2 h",
+        "+4 h",
+    )
+    return _page(
+        request, "infusions/sheet.html", patient, orders=open_orders(patient), vital_rows=vital_rows,
+        reactions=[label for _, label in Reaction.choices], back=reverse("infusions:record", args=[patient_id]),
+    )  # fmt: skip
