@@ -40,7 +40,6 @@ INSTALLED_APPS = [
     "allauth.account",
     "django_htmx",
     "django_filters",
-    "import_export",
     "csp",
     "registry.audit",
     "registry.access",
@@ -57,6 +56,7 @@ INSTALLED_APPS = [
     "followup.reports",
     "followup.desk",
     "config",
+    "import_export",  # after ours: its own `export` command must not take the place of the registry's
 ]
 
 MIDDLEWARE = [
