@@ -52,18 +52,16 @@ SERIOUSNESS_CRITERIA = {
 }
 
 
+# The same rule as `AdverseEvent.counts_as_serious`, for the database.
+SERIOUS = Q(is_serious=True) | ~Q(seriousness_criteria="") | Q(outcome=Outcome.FATAL) | Q(severity_grade=5)
+
+
 class AdverseEventQuerySet(SiteScopedQuerySet["AdverseEvent"]):
     view_act = "events.view"
 
     def standing(self) -> Self:
         """Without those that were entered by mistake."""
         return self.filter(withdrawn_at=None)
-
-    def serious(self) -> Self:
-        """The rows for which `counts_as_serious` is true."""
-        return self.filter(
-            Q(is_serious=True) | ~Q(seriousness_criteria="") | Q(outcome=Outcome.FATAL) | Q(severity_grade=5)
-        )
 
 
 class AdverseEvent(models.Model):

@@ -7,95 +7,240 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('access', '0001_initial'),
-        ('patients', '0001_initial'),
-        ('safety', '0001_initial'),
-        ('schedule', '0001_initial'),
+        ("access", "0001_initial"),
+        ("patients", "0001_initial"),
+        ("safety", "0001_initial"),
+        ("schedule", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='NeoplasiaCheck',
+            name="NeoplasiaCheck",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('on_date', models.DateField()),
-                ('contact_mode', models.CharField(choices=[('on_site', 'On site'), ('phone', 'Phone'), ('video', 'Video'), ('letter', 'Letter'), ('records', 'From records')], max_length=8)),
-                ('outcome', models.CharField(choices=[('no_suspicion', 'No suspicion'), ('suspicion', 'Suspicion: work-up needed'), ('confirmed', 'Neoplasm reported as confirmed')], max_length=12)),
-                ('is_partial', models.BooleanField(default=False)),
-                ('note', models.TextField(blank=True)),
-                ('recorded_at', models.DateTimeField()),
-                ('form_token', models.CharField(max_length=40)),
-                ('version', models.PositiveIntegerField(default=1, editable=False)),
-                ('patient', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='patients.patient')),
-                ('recorded_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='access.site')),
-                ('visit', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='neoplasia_checks', to='schedule.visit')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("on_date", models.DateField()),
+                (
+                    "contact_mode",
+                    models.CharField(
+                        choices=[
+                            ("on_site", "On site"),
+                            ("phone", "Phone"),
+                            ("video", "Video"),
+                            ("letter", "Letter"),
+                            ("records", "From records"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("no_suspicion", "No suspicion"),
+                            ("suspicion", "Suspicion: work-up needed"),
+                            ("confirmed", "Neoplasm reported as confirmed"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("is_partial", models.BooleanField(default=False)),
+                ("note", models.TextField(blank=True)),
+                ("recorded_at", models.DateTimeField()),
+                ("form_token", models.CharField(max_length=40)),
+                ("version", models.PositiveIntegerField(default=1, editable=False)),
+                (
+                    "patient",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="patients.patient"),
+                ),
+                (
+                    "recorded_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("site", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="access.site")),
+                (
+                    "visit",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="neoplasia_checks",
+                        to="schedule.visit",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['patient', 'on_date', 'pk'],
+                "ordering": ["patient", "on_date", "pk"],
             },
         ),
         migrations.CreateModel(
-            name='CheckItem',
+            name="CheckItem",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('item', models.CharField(max_length=40)),
-                ('result', models.CharField(blank=True, max_length=200)),
-                ('status', models.CharField(choices=[('done', 'Done'), ('not_done', 'Not done'), ('not_applicable', 'Not applicable')], max_length=14)),
-                ('check_form', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='items', to='neoplasia.neoplasiacheck')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("item", models.CharField(max_length=40)),
+                ("result", models.CharField(blank=True, max_length=200)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("done", "Done"),
+                            ("not_done", "Not done"),
+                            ("not_applicable", "Not applicable"),
+                        ],
+                        max_length=14,
+                    ),
+                ),
+                (
+                    "check_form",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="items",
+                        to="neoplasia.neoplasiacheck",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['check_form', 'pk'],
+                "ordering": ["check_form", "pk"],
             },
         ),
         migrations.CreateModel(
-            name='Neoplasm',
+            name="Neoplasm",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('case_ref', models.CharField(max_length=40)),
-                ('status', models.CharField(choices=[('suspected', 'Suspected'), ('under_work_up', 'Under work-up'), ('excluded', 'Excluded'), ('benign', 'Benign'), ('malignant', 'Malignant'), ('undetermined', 'Undetermined')], default='suspected', max_length=13)),
-                ('description', models.CharField(max_length=300)),
-                ('suspected_on', registry.patients.models.PartialDateField(max_length=10)),
-                ('diagnosed_on', registry.patients.models.PartialDateField(blank=True, max_length=10)),
-                ('topography', models.CharField(blank=True, help_text='ICD-O-3, for example C25.9', max_length=6)),
-                ('morphology', models.CharField(blank=True, help_text='ICD-O-3, for example 8140/3', max_length=6)),
-                ('behaviour', models.CharField(blank=True, max_length=1)),
-                ('basis_of_diagnosis', models.CharField(blank=True, max_length=40)),
-                ('donor_origin', models.CharField(blank=True, choices=[('donor', 'Donor'), ('recipient', 'Recipient'), ('mixed', 'Mixed'), ('not_informative', 'Not informative'), ('not_done', 'Not done')], max_length=16)),
-                ('is_incident', models.BooleanField(blank=True, help_text='First found after the first infusion', null=True)),
-                ('source', models.CharField(blank=True, max_length=120)),
-                ('closed_on', models.DateField(blank=True, null=True)),
-                ('conclusion', models.TextField(blank=True)),
-                ('version', models.PositiveIntegerField(default=1, editable=False)),
-                ('adverse_event', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='safety.adverseevent')),
-                ('closed_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('found_at_check', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='neoplasia.neoplasiacheck')),
-                ('patient', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='patients.patient')),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='access.site')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("case_ref", models.CharField(max_length=40)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("suspected", "Suspected"),
+                            ("under_work_up", "Under work-up"),
+                            ("excluded", "Excluded"),
+                            ("benign", "Benign"),
+                            ("malignant", "Malignant"),
+                            ("undetermined", "Undetermined"),
+                        ],
+                        default="suspected",
+                        max_length=13,
+                    ),
+                ),
+                ("description", models.CharField(max_length=300)),
+                ("suspected_on", registry.patients.models.PartialDateField(max_length=10)),
+                ("diagnosed_on", registry.patients.models.PartialDateField(blank=True, max_length=10)),
+                (
+                    "topography",
+                    models.CharField(blank=True, help_text="ICD-O-3, for example C25.9", max_length=6),
+                ),
+                (
+                    "morphology",
+                    models.CharField(blank=True, help_text="ICD-O-3, for example 8140/3", max_length=6),
+                ),
+                ("behaviour", models.CharField(blank=True, max_length=1)),
+                ("basis_of_diagnosis", models.CharField(blank=True, max_length=40)),
+                (
+                    "donor_origin",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("donor", "Donor"),
+                            ("recipient", "Recipient"),
+                            ("mixed", "Mixed"),
+                            ("not_informative", "Not informative"),
+                            ("not_done", "Not done"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "is_incident",
+                    models.BooleanField(
+                        blank=True, help_text="First found after the first infusion", null=True
+                    ),
+                ),
+                ("source", models.CharField(blank=True, max_length=120)),
+                ("closed_on", models.DateField(blank=True, null=True)),
+                ("conclusion", models.TextField(blank=True)),
+                ("version", models.PositiveIntegerField(default=1, editable=False)),
+                (
+                    "adverse_event",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="safety.adverseevent",
+                    ),
+                ),
+                (
+                    "closed_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "found_at_check",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="neoplasia.neoplasiacheck",
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="patients.patient"),
+                ),
+                ("site", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="access.site")),
             ],
             options={
-                'ordering': ['patient', 'suspected_on', 'pk'],
+                "ordering": ["patient", "suspected_on", "pk"],
             },
         ),
         migrations.AddConstraint(
-            model_name='neoplasiacheck',
-            constraint=models.UniqueConstraint(fields=('form_token',), name='one_check_per_form'),
+            model_name="neoplasiacheck",
+            constraint=models.UniqueConstraint(fields=("form_token",), name="one_check_per_form"),
         ),
         migrations.AddConstraint(
-            model_name='checkitem',
-            constraint=models.UniqueConstraint(fields=('check_form', 'item'), name='item_once_per_check'),
+            model_name="checkitem",
+            constraint=models.UniqueConstraint(fields=("check_form", "item"), name="item_once_per_check"),
         ),
         migrations.AddConstraint(
-            model_name='neoplasm',
-            constraint=models.UniqueConstraint(fields=('case_ref',), name='case_ref_is_unique'),
+            model_name="neoplasm",
+            constraint=models.UniqueConstraint(fields=("case_ref",), name="case_ref_is_unique"),
         ),
         migrations.AddConstraint(
-            model_name='neoplasm',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['suspected', 'under_work_up']), models.Q(('closed_on', None), _negated=True), _connector='OR'), name='closed_neoplasm_has_its_day'),
+            model_name="neoplasm",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("status__in", ["suspected", "under_work_up"]),
+                    models.Q(("closed_on", None), _negated=True),
+                    _connector="OR",
+                ),
+                name="closed_neoplasm_has_its_day",
+            ),
         ),
     ]

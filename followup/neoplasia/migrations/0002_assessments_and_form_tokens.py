@@ -6,61 +6,102 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('access', '0001_initial'),
-        ('neoplasia', '0001_initial'),
-        ('patients', '0001_initial'),
-        ('safety', '0001_initial'),
+        ("access", "0001_initial"),
+        ("neoplasia", "0001_initial"),
+        ("patients", "0001_initial"),
+        ("safety", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='WorkUpNote',
+            name="WorkUpNote",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('on_date', models.DateField()),
-                ('kind', models.CharField(choices=[('imaging', 'Imaging'), ('biopsy', 'Biopsy or operation'), ('pathology_requested', 'Pathology report requested'), ('pathology_received', 'Pathology report received'), ('tissue_kept', 'Tumour tissue kept'), ('dna_kept', 'DNA of patient and donor at hand'), ('donor_origin', 'Donor-origin test'), ('repeat_test', 'Test repeated'), ('referral', 'Referral'), ('other', 'Other')], max_length=20)),
-                ('text', models.TextField()),
-                ('recorded_at', models.DateTimeField()),
-                ('form_token', models.CharField(editable=False, max_length=40)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("on_date", models.DateField()),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("imaging", "Imaging"),
+                            ("biopsy", "Biopsy or operation"),
+                            ("pathology_requested", "Pathology report requested"),
+                            ("pathology_received", "Pathology report received"),
+                            ("tissue_kept", "Tumour tissue kept"),
+                            ("dna_kept", "DNA of patient and donor at hand"),
+                            ("donor_origin", "Donor-origin test"),
+                            ("repeat_test", "Test repeated"),
+                            ("referral", "Referral"),
+                            ("other", "Other"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("text", models.TextField()),
+                ("recorded_at", models.DateTimeField()),
+                ("form_token", models.CharField(editable=False, max_length=40)),
             ],
             options={
-                'ordering': ['neoplasm', 'on_date', 'pk'],
+                "ordering": ["neoplasm", "on_date", "pk"],
             },
         ),
         migrations.AddField(
-            model_name='neoplasm',
-            name='form_token',
+            model_name="neoplasm",
+            name="form_token",
             field=models.CharField(blank=True, editable=False, max_length=40),
         ),
         migrations.AlterField(
-            model_name='neoplasiacheck',
-            name='recorded_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="neoplasiacheck",
+            name="recorded_by",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AlterField(
-            model_name='neoplasm',
-            name='closed_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="neoplasm",
+            name="closed_by",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='neoplasm',
-            constraint=models.UniqueConstraint(condition=models.Q(('form_token', ''), _negated=True), fields=('form_token',), name='one_neoplasm_per_form'),
+            model_name="neoplasm",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("form_token", ""), _negated=True),
+                fields=("form_token",),
+                name="one_neoplasm_per_form",
+            ),
         ),
         migrations.AddField(
-            model_name='workupnote',
-            name='neoplasm',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notes', to='neoplasia.neoplasm'),
+            model_name="workupnote",
+            name="neoplasm",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="notes", to="neoplasia.neoplasm"
+            ),
         ),
         migrations.AddField(
-            model_name='workupnote',
-            name='recorded_by',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="workupnote",
+            name="recorded_by",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddConstraint(
-            model_name='workupnote',
-            constraint=models.UniqueConstraint(fields=('form_token',), name='one_work_up_note_per_form'),
+            model_name="workupnote",
+            constraint=models.UniqueConstraint(fields=("form_token",), name="one_work_up_note_per_form"),
         ),
     ]

@@ -6,53 +6,131 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('access', '0001_initial'),
-        ('infusions', '0001_initial'),
-        ('patients', '0001_initial'),
+        ("access", "0001_initial"),
+        ("infusions", "0001_initial"),
+        ("patients", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='AdverseEvent',
+            name="AdverseEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('event_ref', models.CharField(blank=True, max_length=60)),
-                ('term', models.CharField(max_length=200)),
-                ('meddra_code', models.CharField(blank=True, max_length=12)),
-                ('soc', models.CharField(blank=True, max_length=120)),
-                ('onset_date', registry.patients.models.PartialDateField(max_length=10)),
-                ('end_date', registry.patients.models.PartialDateField(blank=True, max_length=10)),
-                ('severity_grade', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('severity_received', models.CharField(blank=True, max_length=40)),
-                ('is_serious', models.BooleanField(blank=True, null=True)),
-                ('seriousness_criteria', models.CharField(blank=True, max_length=120)),
-                ('is_special_interest', models.BooleanField(default=False)),
-                ('outcome', models.CharField(blank=True, choices=[('recovered', 'Recovered'), ('recovering', 'Recovering'), ('recovered_with_sequelae', 'Recovered with sequelae'), ('not_recovered', 'Not recovered'), ('fatal', 'Fatal'), ('unknown', 'Unknown')], max_length=24)),
-                ('relatedness_cells', models.CharField(blank=True, choices=[('certain', 'Certain'), ('probable', 'Probable'), ('possible', 'Possible'), ('unlikely', 'Unlikely'), ('conditional', 'Conditional'), ('unassessable', 'Unassessable')], max_length=12)),
-                ('relatedness_procedure', models.CharField(blank=True, choices=[('certain', 'Certain'), ('probable', 'Probable'), ('possible', 'Possible'), ('unlikely', 'Unlikely'), ('conditional', 'Conditional'), ('unassessable', 'Unassessable')], max_length=12)),
-                ('expectedness', models.CharField(blank=True, choices=[('expected', 'Expected'), ('unexpected', 'Unexpected')], max_length=10)),
-                ('aware_at', models.DateTimeField(blank=True, null=True)),
-                ('site_aware_at', models.DateTimeField(blank=True, null=True)),
-                ('sponsor_received_at', models.DateTimeField(blank=True, null=True)),
-                ('moments_received', models.TextField(blank=True, help_text='JSON: awareness moments as received')),
-                ('action_taken', models.CharField(blank=True, max_length=200)),
-                ('narrative', models.TextField(blank=True)),
-                ('import_key', models.CharField(blank=True, max_length=80)),
-                ('withdrawn_at', models.DateTimeField(null=True)),
-                ('withdrawn_because', models.CharField(blank=True, max_length=300)),
-                ('version', models.PositiveIntegerField(default=1, editable=False)),
-                ('infusion', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='infusions.infusion')),
-                ('patient', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='patients.patient')),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='access.site')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("event_ref", models.CharField(blank=True, max_length=60)),
+                ("term", models.CharField(max_length=200)),
+                ("meddra_code", models.CharField(blank=True, max_length=12)),
+                ("soc", models.CharField(blank=True, max_length=120)),
+                ("onset_date", registry.patients.models.PartialDateField(max_length=10)),
+                ("end_date", registry.patients.models.PartialDateField(blank=True, max_length=10)),
+                ("severity_grade", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("severity_received", models.CharField(blank=True, max_length=40)),
+                ("is_serious", models.BooleanField(blank=True, null=True)),
+                ("seriousness_criteria", models.CharField(blank=True, max_length=120)),
+                ("is_special_interest", models.BooleanField(default=False)),
+                (
+                    "outcome",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("recovered", "Recovered"),
+                            ("recovering", "Recovering"),
+                            ("recovered_with_sequelae", "Recovered with sequelae"),
+                            ("not_recovered", "Not recovered"),
+                            ("fatal", "Fatal"),
+                            ("unknown", "Unknown"),
+                        ],
+                        max_length=24,
+                    ),
+                ),
+                (
+                    "relatedness_cells",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("certain", "Certain"),
+                            ("probable", "Probable"),
+                            ("possible", "Possible"),
+                            ("unlikely", "Unlikely"),
+                            ("conditional", "Conditional"),
+                            ("unassessable", "Unassessable"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "relatedness_procedure",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("certain", "Certain"),
+                            ("probable", "Probable"),
+                            ("possible", "Possible"),
+                            ("unlikely", "Unlikely"),
+                            ("conditional", "Conditional"),
+                            ("unassessable", "Unassessable"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "expectedness",
+                    models.CharField(
+                        blank=True,
+                        choices=[("expected", "Expected"), ("unexpected", "Unexpected")],
+                        max_length=10,
+                    ),
+                ),
+                ("aware_at", models.DateTimeField(blank=True, null=True)),
+                ("site_aware_at", models.DateTimeField(blank=True, null=True)),
+                ("sponsor_received_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "moments_received",
+                    models.TextField(blank=True, help_text="JSON: awareness moments as received"),
+                ),
+                ("action_taken", models.CharField(blank=True, max_length=200)),
+                ("narrative", models.TextField(blank=True)),
+                ("import_key", models.CharField(blank=True, max_length=80)),
+                ("withdrawn_at", models.DateTimeField(null=True)),
+                ("withdrawn_because", models.CharField(blank=True, max_length=300)),
+                ("version", models.PositiveIntegerField(default=1, editable=False)),
+                (
+                    "infusion",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="infusions.infusion",
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="patients.patient"),
+                ),
+                ("site", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="access.site")),
             ],
             options={
-                'ordering': ['patient', 'onset_date', 'pk'],
-                'indexes': [models.Index(fields=['site', 'onset_date'], name='event_by_site_onset')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('event_ref', ''), _negated=True), fields=('event_ref',), name='event_ref_is_unique'), models.UniqueConstraint(condition=models.Q(('import_key', ''), _negated=True), fields=('patient', 'import_key'), name='imported_event_once')],
+                "ordering": ["patient", "onset_date", "pk"],
+                "indexes": [models.Index(fields=["site", "onset_date"], name="event_by_site_onset")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("event_ref", ""), _negated=True),
+                        fields=("event_ref",),
+                        name="event_ref_is_unique",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("import_key", ""), _negated=True),
+                        fields=("patient", "import_key"),
+                        name="imported_event_once",
+                    ),
+                ],
             },
         ),
     ]

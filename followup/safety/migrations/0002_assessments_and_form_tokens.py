@@ -6,67 +6,127 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('access', '0001_initial'),
-        ('patients', '0001_initial'),
-        ('safety', '0001_initial'),
+        ("access", "0001_initial"),
+        ("patients", "0001_initial"),
+        ("safety", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='EventAssessment',
+            name="EventAssessment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('capacity', models.CharField(choices=[('investigator', 'Investigator'), ('sponsor', 'Safety officer')], max_length=12)),
-                ('relatedness_cells', models.CharField(choices=[('certain', 'Certain'), ('probable', 'Probable'), ('possible', 'Possible'), ('unlikely', 'Unlikely'), ('conditional', 'Conditional'), ('unassessable', 'Unassessable')], max_length=12)),
-                ('relatedness_procedure', models.CharField(choices=[('certain', 'Certain'), ('probable', 'Probable'), ('possible', 'Possible'), ('unlikely', 'Unlikely'), ('conditional', 'Conditional'), ('unassessable', 'Unassessable')], max_length=12)),
-                ('expectedness', models.CharField(choices=[('expected', 'Expected'), ('unexpected', 'Unexpected')], max_length=10)),
-                ('is_serious', models.BooleanField()),
-                ('seriousness_criteria', models.CharField(blank=True, max_length=120)),
-                ('reason', models.CharField(max_length=500)),
-                ('assessed_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "capacity",
+                    models.CharField(
+                        choices=[("investigator", "Investigator"), ("sponsor", "Safety officer")],
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "relatedness_cells",
+                    models.CharField(
+                        choices=[
+                            ("certain", "Certain"),
+                            ("probable", "Probable"),
+                            ("possible", "Possible"),
+                            ("unlikely", "Unlikely"),
+                            ("conditional", "Conditional"),
+                            ("unassessable", "Unassessable"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "relatedness_procedure",
+                    models.CharField(
+                        choices=[
+                            ("certain", "Certain"),
+                            ("probable", "Probable"),
+                            ("possible", "Possible"),
+                            ("unlikely", "Unlikely"),
+                            ("conditional", "Conditional"),
+                            ("unassessable", "Unassessable"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "expectedness",
+                    models.CharField(
+                        choices=[("expected", "Expected"), ("unexpected", "Unexpected")], max_length=10
+                    ),
+                ),
+                ("is_serious", models.BooleanField()),
+                ("seriousness_criteria", models.CharField(blank=True, max_length=120)),
+                ("reason", models.CharField(max_length=500)),
+                ("assessed_at", models.DateTimeField()),
             ],
             options={
-                'ordering': ['event', 'assessed_at', 'pk'],
+                "ordering": ["event", "assessed_at", "pk"],
             },
         ),
         migrations.AddField(
-            model_name='adverseevent',
-            name='form_token',
+            model_name="adverseevent",
+            name="form_token",
             field=models.CharField(blank=True, editable=False, max_length=40),
         ),
         migrations.AlterField(
-            model_name='adverseevent',
-            name='withdrawn_at',
+            model_name="adverseevent",
+            name="withdrawn_at",
             field=models.DateTimeField(blank=True, editable=False, null=True),
         ),
         migrations.AlterField(
-            model_name='adverseevent',
-            name='withdrawn_because',
+            model_name="adverseevent",
+            name="withdrawn_because",
             field=models.CharField(blank=True, editable=False, max_length=300),
         ),
         migrations.AddConstraint(
-            model_name='adverseevent',
-            constraint=models.UniqueConstraint(condition=models.Q(('form_token', ''), _negated=True), fields=('form_token',), name='one_event_per_form'),
+            model_name="adverseevent",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("form_token", ""), _negated=True),
+                fields=("form_token",),
+                name="one_event_per_form",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='adverseevent',
-            constraint=models.CheckConstraint(condition=models.Q(('withdrawn_at', None), models.Q(('withdrawn_because', ''), _negated=True), _connector='OR'), name='withdrawn_event_says_why'),
+            model_name="adverseevent",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("withdrawn_at", None),
+                    models.Q(("withdrawn_because", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="withdrawn_event_says_why",
+            ),
         ),
         migrations.AddField(
-            model_name='eventassessment',
-            name='assessed_by',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="eventassessment",
+            name="assessed_by",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='eventassessment',
-            name='event',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='assessments', to='safety.adverseevent'),
+            model_name="eventassessment",
+            name="event",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="assessments",
+                to="safety.adverseevent",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='eventassessment',
-            constraint=models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='assessment_says_why'),
+            model_name="eventassessment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("reason", ""), _negated=True), name="assessment_says_why"
+            ),
         ),
     ]
