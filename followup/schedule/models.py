@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, Self
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from django.conf import settings
 from django.db import models
@@ -26,7 +26,10 @@ class PlanIsFixed(Exception):
     """A loaded plan was about to change; load a newer version instead."""
 
 
-class FixedQuerySet(models.QuerySet[Any]):
+F = TypeVar("F", bound=models.Model)
+
+
+class FixedQuerySet(models.QuerySet[F], Generic[F]):
     """Rows that are added and never changed."""
 
     def update(self, **kwargs: Any) -> int:
@@ -40,7 +43,7 @@ class FixedQuerySet(models.QuerySet[Any]):
 
 
 class Fixed(models.Model):
-    objects = FixedQuerySet.as_manager()
+    objects: ClassVar[models.Manager[Self]] = FixedQuerySet.as_manager()
 
     class Meta:
         abstract = True

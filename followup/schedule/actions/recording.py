@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -57,7 +57,11 @@ def record_visit(
     visit that was done; `window_reason` explains a day outside the window.
     """
     by.require("visits.record", visit.site_id)
-    _check(visit, actual_date, contact_mode, assessments, reason, now)
+    for problem in problems(
+        visit=visit, actual_date=actual_date, contact_mode=contact_mode, assessments=assessments,
+        reason=reason, now=now,
+    ):  # fmt: skip
+        raise problem
     with because(reason) if reason else nullcontext():
         rows = _answer(visit, contact_mode, actual_date, assessments)
         claim(visit, version)
@@ -88,15 +92,6 @@ def verdict(visit: Visit, actual_date: date) -> bool | None:
     return is_out_of_window(visit.window_opens, visit.window_closes, actual_date)
 
 
-def not_in_the_future(visit: Visit, day: date, now: datetime) -> None:
-    today = local_day(now, visit.site.time_zone)
-    if day > today:
-        raise NotAccepted(
-            "actual_date",
-            f"{spoken(day)} has not come yet at {visit.site}; record the visit after it was held.",
-        )
-
-
 def must_be_present(visit: Visit) -> set[str]:
     """The assessments that a call, a letter or a record cannot settle."""
     if visit.timepoint is None:
@@ -108,30 +103,38 @@ def labels_of(visit: Visit) -> dict[str, str]:
     return assessment_labels(plan_of(visit.timepoint)) if visit.timepoint else {}
 
 
-def _check(
+def problems(
+    *,
     visit: Visit,
     actual_date: date,
     contact_mode: str,
     assessments: Mapping[str, Answer],
     reason: str,
     now: datetime,
-) -> None:
+) -> Iterator[NotAccepted]:
+    """Everything that stands against saving this as it is. A day outside the window does not: it is a deviation."""
     if visit.state in (Visit.State.MISSED, Visit.State.NOT_REQUIRED):
-        raise NotAccepted("", f"This visit is {visit.get_state_display().lower()}. Reopen it first.")
+        yield NotAccepted("", f"This visit is {visit.get_state_display().lower()}. Reopen it first.")
     if visit.state == Visit.State.DONE and not reason:
-        raise NotAccepted("reason", "The visit was saved as done. Say why it is changed.")
+        yield NotAccepted("reason", "The visit was saved as done. Say why it is changed.")
     if contact_mode not in ContactMode.values:
-        raise NotAccepted("contact_mode", "Choose how the contact was made.")
-    not_in_the_future(visit, actual_date, now)
-    in_person = must_be_present(visit)
-    labels = labels_of(visit)
+        yield NotAccepted("contact_mode", "Choose how the contact was made.")
+    if actual_date > local_day(now, visit.site.time_zone):
+        yield NotAccepted(
+            "actual_date", f"{spoken(actual_date)} has not come yet at {visit.site}; record what was held."
+        )
+    yield from _open_ends(visit, contact_mode, assessments)
+
+
+def _open_ends(visit: Visit, contact_mode: str, assessments: Mapping[str, Answer]) -> Iterator[NotAccepted]:
+    in_person, labels = must_be_present(visit), labels_of(visit)
     for code, answer in assessments.items():
+        name = labels.get(code, code)
         if answer.state == State.NOT_DONE and not answer.reason.strip():
-            raise NotAccepted(code, f"{labels.get(code, code)}: say why it was not done.")
+            yield NotAccepted(code, f"{name}: say why it was not done.")
         if answer.state == State.DONE and code in in_person and contact_mode != ContactMode.ON_SITE:
-            raise NotAccepted(
-                code,
-                f"{labels.get(code, code)}: needs the patient on site. Leave it due, or choose “Done elsewhere”.",
+            yield NotAccepted(
+                code, f"{name}: needs the patient on site. Leave it open, or choose “Done elsewhere”."
             )
 
 

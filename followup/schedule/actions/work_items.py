@@ -85,7 +85,7 @@ def close_work_items(
 # Queries -----------------------------------------------------------------------------------------------------
 
 
-def source_of(query_id: int) -> str:
+def source_of(query_id: int | str) -> str:
     return f"query:{query_id}"
 
 
@@ -114,14 +114,15 @@ def close_items_of_closed_queries(query_ids: Iterable[int] | None = None, *, now
     """A closed query asks nothing any more: its matter closes with it, in the name of who closed it. Without
     ids: all that stand open, for the sweep.
     """
-    items = WorkItem.objects.open().filter(kind__in=[kind for kind, _ in QUERY_KINDS.values()])
+    kinds = [kind for kind, _ in QUERY_KINDS.values()]
+    items = WorkItem.objects.open().filter(kind__in=kinds, source__startswith=source_of(""))
     if query_ids is not None:
         items = items.filter(source__in=[source_of(pk) for pk in query_ids])
     by_query = {int(item.source.partition(":")[2]): item for item in items}
     by_person: defaultdict[int | None, list[int]] = defaultdict(list)
     closed = Query.objects.filter(pk__in=list(by_query), status=Query.State.CLOSED).order_by("pk")
-    for query_id, person_id in closed.values_list("pk", "closed_by_id"):
-        by_person[person_id].append(by_query[query_id].pk)
+    for query_id, closed_by in closed.values_list("pk", "closed_by_id"):
+        by_person[closed_by].append(by_query[query_id].pk)
     for person_id, item_ids in by_person.items():
         WorkItem.objects.open().filter(pk__in=item_ids).update(
             closed_at=now, closed_by_id=person_id, closed_because="The query was closed"
