@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 from django import forms
@@ -13,6 +13,14 @@ from followup.schedule.actions.recording import Answer, labels_of, must_be_prese
 from followup.schedule.models import ContactAttempt, ContactMode, Visit, VisitAssessment
 from followup.schedule.rules import local_day
 from registry.patients.models import Patient
+
+if TYPE_CHECKING:
+    VisitModelForm = forms.ModelForm[Visit]
+    AttemptModelForm = forms.ModelForm[ContactAttempt]
+    VisitChoiceField = forms.ModelChoiceField[Visit]
+else:
+    VisitModelForm = AttemptModelForm = forms.ModelForm
+    VisitChoiceField = forms.ModelChoiceField
 
 State = VisitAssessment.State
 DATE = {"type": "date"}
@@ -156,7 +164,7 @@ def new_token() -> str:
     return uuid4().hex
 
 
-class UnscheduledVisitForm(forms.ModelForm[Visit]):
+class UnscheduledVisitForm(VisitModelForm):
     contact_mode = forms.ChoiceField(label="How", choices=ContactMode.choices)
     form_token = forms.CharField(widget=forms.HiddenInput, initial=new_token, max_length=40)
 
@@ -172,12 +180,12 @@ class UnscheduledVisitForm(forms.ModelForm[Visit]):
         self.fields["note"].required = True
 
 
-class VisitChoice(forms.ModelChoiceField[Visit]):
+class VisitChoice(VisitChoiceField):
     def label_from_instance(self, visit: Visit) -> str:
         return visit.label
 
 
-class ContactAttemptForm(forms.ModelForm[ContactAttempt]):
+class ContactAttemptForm(AttemptModelForm):
     visit = VisitChoice(
         label="About the visit",
         queryset=Visit.objects.none(),
