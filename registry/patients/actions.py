@@ -82,6 +82,7 @@ class NewPatient:
     consent: ConsentFacts | None = None
     eligibility: Mapping[str, object] = field(default_factory=dict)
     patient_id: str = ""
+    form_token: str = ""
 
 
 # Enrolling ---------------------------------------------------------------------------------------------------
@@ -133,7 +134,8 @@ def _create_patients(entries: Sequence[NewPatient], now: datetime) -> list[Patie
         [
             Patient(
                 patient_id=new.patient_id or next(given[new.site]), site=new.site, status=Status.ENROLLED,
-                birth_year=_year(new.identity.birth_date), created_at=now, **asdict(new.person),
+                birth_year=_year(new.identity.birth_date), created_at=now, form_token=new.form_token,
+                **asdict(new.person),
             )
             for new in entries
         ],

@@ -165,6 +165,21 @@ def find_patients(user: User, text: str) -> PatientQuerySet:
     return visible.filter(by_id | Q(pk__in=named.order_by().values("pk"))).order_by("patient_id", "pk")
 
 
+def possible_duplicates(user: User, facts: IdentityFacts) -> PatientQuerySet:
+    """Who may be this person already: same birth date and family name, or the same record number but for
+    leading zeros. Only where `user` may read identifiers; a hint for a person, never a merge.
+    """
+    twin = twin_index(facts.birth_date, facts.family_name)
+    record = rules.normalise_record_number(facts.local_id).lstrip("0")
+    same = Q(pk__in=[])
+    if twin:
+        words = SearchWord.objects.filter(kind="twin", digest=twin)
+        same |= Q(pk__in=words.values("patient_id"))
+    if record:
+        same |= _has("local_id", record)
+    return Patient.objects.visible_to(user, "identifiers.view").filter(same).order_by("patient_id", "pk")
+
+
 def _by_identifier(text: str) -> Q:
     by_names = Q()
     for word in rules.name_words(text):

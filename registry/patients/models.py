@@ -77,6 +77,7 @@ class Patient(models.Model):
     interpreter_language = models.CharField(max_length=40, blank=True)
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.SCREENING)
     created_at = models.DateTimeField()
+    form_token = models.CharField(max_length=40, blank=True, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
 
     objects = PatientQuerySet.as_manager()
@@ -85,6 +86,9 @@ class Patient(models.Model):
         ordering = ["patient_id"]
         constraints = [
             models.UniqueConstraint(fields=["patient_id"], name="patient_id_is_unique"),
+            models.UniqueConstraint(
+                fields=["form_token"], condition=~Q(form_token=""), name="one_patient_per_form"
+            ),
             models.CheckConstraint(condition=Q(status__in=Status.values), name="patient_status_is_known"),
         ]
         indexes = [models.Index(fields=["site", "status"], name="patient_by_site_status")]
