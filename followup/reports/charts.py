@@ -8,8 +8,15 @@ from followup.charts import Spec, counted, spec
 
 GRADES = ["1", "2", "3", "4", "5", "not graded"]
 GRADE_COLOURS = ["#BFE0F2", SKY, ORANGE, VERMILLION, "#5A2400", "#B4BBC4"]
-VISIT_OUTCOMES = ["done in window", "done outside window", "overdue", "missed", "not required"]
-VISIT_COLOURS = [BLUE, SKY, ORANGE, VERMILLION, "#C9CFD6"]
+VISIT_OUTCOMES = [
+    "done in window",
+    "done outside window",
+    "held, parts open",
+    "overdue",
+    "missed",
+    "not required",
+]
+VISIT_COLOURS = [BLUE, SKY, "#BFE0F2", ORANGE, VERMILLION, "#C9CFD6"]
 
 
 def _bar_axis(title: str) -> Spec:

@@ -8,7 +8,7 @@ from followup.reports.numbers import Cover, SafetyNumbers, sha256
 from followup.reports.patient_numbers import PatientNumbers
 from followup.reports.patient_sections import patient_charts, patient_facts, patient_sections
 from followup.reports.safety_sections import safety_charts, safety_sections, safety_summary
-from followup.reports.wording import day, moment
+from followup.reports.wording import day
 
 Document = tuple[str, dict[str, dict[str, Any]], str]
 
@@ -41,7 +41,6 @@ def _page(cover: Cover, digest: str) -> dict[str, Any]:
         "registry": cover["registry"],
         "cut_off": day(cover["cut_off"]),
         "period": period,
-        "frozen_at": moment(cover["frozen_at"]),
         "version": cover["version"],
         "status": cover["status"],
         "is_demo": cover["is_demo"],

@@ -26,14 +26,13 @@ class Cover(TypedDict):
     period_from: str | None
     period_to: str | None
     cut_off: str  # last day counted
-    frozen_at: str  # aware ISO moment, UTC
     version: str
     status: str  # draft | final
     is_demo: bool
     is_pseudonymised: bool
     sites: list[SiteScope]
     intended_use: str
-    trail_head: str | None  # digest of the last seal of the audit trail; None when nothing is sealed yet
+    trail_head: str | None  # digest of the seal over the newest change of the data; None when nothing is sealed yet
 
 
 class DispositionRow(TypedDict):
@@ -221,8 +220,11 @@ class CompletenessRow(TypedDict):
 
 
 class OverdueRow(TypedDict):
+    """One row a person: the visit late the longest, and how many are late."""
+
     patient_id: str
     site: str
+    visits: int
     visit_code: str
     sequence: int
     target_date: str
@@ -232,12 +234,35 @@ class OverdueRow(TypedDict):
     last_contact: str | None
 
 
+class OverdueSiteRow(TypedDict):
+    site: str
+    persons_followed: int
+    persons_overdue: int
+    visits_overdue: int
+
+
 class FollowUp(TypedDict):
     completeness: list[CompletenessRow]
     overdue: list[OverdueRow]
+    overdue_by_site: list[OverdueSiteRow]
     persons_under_follow_up: int
     persons_seen_within_12_months: int
+    persons_unseen_for_14_months: int
     persons_without_next_visit: int
+
+
+class GlycaemiaRow(TypedDict):
+    """One measure at one visit. Change from baseline is worked out within each person who has both values."""
+
+    measure: str
+    unit: str
+    visit: str
+    n: int
+    mean: float | None
+    sd: float | None
+    n_change: int
+    mean_change: float | None
+    sd_change: float | None
 
 
 class QueryRow(TypedDict):
@@ -276,6 +301,7 @@ class SafetyNumbers(TypedDict):
     special_interest: list[SpecialInterestRow]
     neoplasia: Neoplasia
     follow_up: FollowUp
+    glycaemia: list[GlycaemiaRow]
     queries: list[QueryRow]
     reconciliation: list[ReconciliationRow]
     definitions: list[Definition]

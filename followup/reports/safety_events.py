@@ -150,7 +150,7 @@ def _serious_listing_table(numbers: SafetyNumbers) -> Block:
 
 def _fatal_table(numbers: SafetyNumbers) -> Block:
     rows = numbers["serious_events"]
-    deaths = [r for r in rows if "death" in r["criteria"]]
+    deaths = [r for r in rows if "death" in r["criteria"] or r["outcome"] == "fatal" or r["grade"] == "5"]
     return table(
         "Deaths",
         [

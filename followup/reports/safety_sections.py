@@ -14,7 +14,8 @@ from followup.reports.safety_events import (
     serious_blocks,
     special_interest_table,
 )
-from followup.reports.wording import count, day, decimal, heading, interval, label, plural, share
+from followup.reports.safety_follow_up import follow_up_blocks, glycaemia_table, query_table
+from followup.reports.wording import count, decimal, heading, interval, label, plural, share
 
 
 def safety_sections(numbers: SafetyNumbers) -> list[Section]:
@@ -27,8 +28,9 @@ def safety_sections(numbers: SafetyNumbers) -> list[Section]:
         section("Serious adverse events", *serious_blocks(numbers)),
         section("Events of special interest", special_interest_table(numbers)),
         section("Neoplasia", *neoplasia_blocks(numbers)),
-        section("Follow-up completeness", *_follow_up(numbers)),
-        section("Open data-quality queries", _queries(numbers)),
+        section("Follow-up completeness", *follow_up_blocks(numbers)),
+        section("Glycaemic control", glycaemia_table(numbers)),
+        section("Open data-quality queries", query_table(numbers)),
         section("Reconciliation", _reconciliation(numbers)),
         section("Sections completed by the sponsor", _sponsor()),
         section("Definitions and versions", _definitions(numbers)),
@@ -71,7 +73,7 @@ def safety_summary(numbers: SafetyNumbers) -> list[dict[str, str]]:
         _fact(count(rate["cases"] if rate else 0), "neoplasia cases counted", _rate_sentence(rate)),
         _fact(
             count(len(follow_up["overdue"])),
-            "visits overdue",
+            "persons with an overdue visit",
             f"{follow_up['persons_seen_within_12_months']} of {follow_up['persons_under_follow_up']} persons under "
             f"follow-up were seen within 12 months; {follow_up['persons_without_next_visit']} have no next visit.",
         ),
@@ -253,79 +255,6 @@ def _years_table(numbers: SafetyNumbers) -> Block:
         ],
         empty="No person-time yet.",
         notes=["Age at first infusion."],
-    )
-
-
-def _follow_up(numbers: SafetyNumbers) -> list[Block]:
-    follow_up = numbers["follow_up"]
-    rows = follow_up["completeness"]
-    counts = _counts_table(numbers)
-    overdue = _overdue_table(numbers)
-    return [
-        figure("Visits that fell due", "completeness", charts.describe_completeness(rows)),
-        counts,
-        overdue,
-    ]
-
-
-def _counts_table(numbers: SafetyNumbers) -> Block:
-    follow_up = numbers["follow_up"]
-    rows = follow_up["completeness"]
-    return table(
-        "What became of the visits that fell due",
-        [text("Visit"), num("Due", "n"), *[num(o) for o in charts.VISIT_OUTCOMES]],
-        [
-            (
-                r["label"],
-                sum(r["outcomes"].values()),
-                *[r["outcomes"].get(o, 0) for o in charts.VISIT_OUTCOMES],
-            )
-            for r in rows
-        ],
-        empty="No visit had fallen due by the cut-off.",
-    )
-
-
-def _overdue_table(numbers: SafetyNumbers) -> Block:
-    follow_up = numbers["follow_up"]
-    return table(
-        "Overdue visits, longest first",
-        [
-            text("Person"),
-            text("Site"),
-            text("Visit"),
-            text("Target"),
-            text("Window closed"),
-            num("Late", "days"),
-            num("Attempts", "n"),
-            text("Last contact"),
-        ],
-        [
-            (
-                r["patient_id"],
-                r["site"],
-                r["visit_code"],
-                day(r["target_date"]),
-                day(r["window_closes"]),
-                r["days_late"],
-                r["contact_attempts"],
-                day(r["last_contact"]),
-            )
-            for r in sorted(
-                follow_up["overdue"], key=lambda r: (-r["days_late"], r["patient_id"], r["visit_code"])
-            )
-        ],
-        empty="Nobody was overdue at the cut-off.",
-        width="dense",
-    )
-
-
-def _queries(numbers: SafetyNumbers) -> Block:
-    return table(
-        "Queries by kind and site",
-        [text("Query"), text("Site"), num("Open", "n"), text("Oldest opened")],
-        [(heading(r["kind"]), r["site"], r["open"], day(r["oldest_opened_on"])) for r in numbers["queries"]],
-        empty="No query was open at the cut-off.",
     )
 
 

@@ -16,6 +16,8 @@ LABELS = {
     "combined": "combined routes",
     "in_follow_up": "in follow-up",
     "lost": "lost to follow-up",
+    "enrolled_after_cut_off": "enrolled after the cut-off, not counted",
+    "mixed": "mixed sources",
     "life_threatening": "life-threatening",
     "congenital_anomaly": "congenital anomaly",
     "medically_important": "medically important",
@@ -71,11 +73,6 @@ def heading(code: str | None) -> str:
 def day(iso: str | None) -> str:
     """A date that never breaks over two lines."""
     return day_words(iso).replace(" ", "\u00a0") if iso else "–"
-
-
-def moment(iso: str) -> str:
-    """`2031-03-14T09:05:00+00:00` → `14 Mar 2031 09:05 UTC`."""
-    return f"{day_words(iso[:10])} {iso[11:16]} UTC"
 
 
 def count(number: int | None) -> str:
