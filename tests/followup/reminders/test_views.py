@@ -1,0 +1,66 @@
+"""Control totals in sight; stuck messages are settled by a person, once."""
+
+import pytest
+from django.core.mail.backends.base import BaseEmailBackend
+from django.urls import reverse
+
+from followup.reminders.models import MailMessage, Reminder
+from tests.cast import TODAY
+from tests.followup.reminders.scene import a_patient, a_visit, sweep_on
+
+pytestmark = pytest.mark.django_db
+PAGE = "reminders:control"
+
+
+class BrokenPost(BaseEmailBackend):
+    def send_messages(self, email_messages):
+        raise OSError("nobody answers")
+
+
+@pytest.fixture
+def stuck(riverside, nora, settings):
+    working = settings.EMAIL_BACKEND
+    settings.EMAIL_BACKEND = f"{__name__}.BrokenPost"
+    a_visit(a_patient(riverside))
+    sweep_on(TODAY)
+    settings.EMAIL_BACKEND = working
+    return MailMessage.objects.get()
+
+
+def test_an_empty_registry_says_so_in_words(adam, signed_in):
+    text = signed_in(adam).get(reverse(PAGE)).content.decode()
+    assert "No sweep has run yet" in text
+    assert "Every reminder has somebody to go to." in text
+    assert "Every message that was tried went out." in text
+
+
+def test_totals_and_what_stands_in_the_way_are_shown(stuck, harbour, cora, signed_in):
+    a_visit(a_patient(harbour))
+    sweep_on(TODAY)
+    text = signed_in(cora).get(reverse(PAGE)).content.decode()
+    assert "Adds up" in text
+    assert "Harbour" in text
+    assert "Not sent" in text
+    assert "HAR-0001" not in text  # an administrator reads this page too
+
+
+def test_trying_again_sends_it_with_the_next_sweep(stuck, cora, signed_in):
+    answer = signed_in(cora).post(reverse("reminders:message_again", args=[stuck.pk]), follow=True)
+    assert "next sweep" in answer.content.decode()
+    assert sweep_on(TODAY).sent == 1
+
+
+def test_settling_counts_it_as_sent_once(stuck, cora, signed_in):
+    browser = signed_in(cora)
+    url = reverse("reminders:message_settle", args=[stuck.pk])
+    assert browser.post(url).status_code == 302
+    assert Reminder.objects.get().state == "sent"
+    assert browser.post(url).status_code == 404
+    assert browser.get(url).status_code == 405
+
+
+@pytest.mark.parametrize("name", ["nora", "ines", "mona"])
+def test_others_are_refused(name, request, stuck, signed_in):
+    browser = signed_in(request.getfixturevalue(name))
+    assert browser.get(reverse(PAGE)).status_code == 403
+    assert browser.post(reverse("reminders:message_again", args=[stuck.pk])).status_code == 403
