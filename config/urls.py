@@ -23,7 +23,7 @@ urlpatterns = [
     path("reminders/", include("followup.reminders.urls")),
     path("reports/", include("followup.reports.urls")),
     path("data/", include("registry.exchange.urls")),
-    path("history/", include("registry.audit.urls")),
+    path("history/", include("registry.access.history_urls")),
     path("settings/", include("registry.access.urls")),
     # Last: "patients/<patient id>/" would otherwise take the patients' own words, such as "patients/enrol/".
     path("", include("followup.desk.urls")),

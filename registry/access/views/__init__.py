@@ -1,0 +1,1 @@
+"""Pages of this room: settings.py (rights, sites, accounts), history.py (the trail of one record)."""

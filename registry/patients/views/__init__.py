@@ -1,0 +1,1 @@
+"""Pages of this room: lists.py, enrol.py, edit.py, queries.py."""
