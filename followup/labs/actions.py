@@ -16,12 +16,13 @@ from followup.labs.receiving import Received, fasting_doubt, import_key, read_re
 from followup.labs.recomputing import recompute
 from followup.labs.units import DEFAULT_INSULIN_PMOL_PER_MIU, UnitError, limit_check
 from followup.schedule.models import Visit
-from followup.treatment.actions import ChangedMeanwhile
 from registry.access.models import User
 from registry.audit.acting import because
+from registry.patients.actions import ChangedMeanwhile
 from registry.patients.models import Patient, Query
 from registry.patients.queries import QueryFacts, close_queries, open_queries, record_of
 
+NOT_FROM_A_LABORATORY = {"vital_signs", "insulin", "cgm"}
 OUT_OF_RANGE, FASTING = "result_out_of_range", "result_fasting"
 
 
@@ -79,23 +80,26 @@ def build_results(
     *, patient: Patient, visit: Visit | None, collection: Collection, entries: Sequence[Entry]
 ) -> list[LabResult]:
     """The rows that would be stored. Raises UnitError."""
-    return [
-        LabResult(
-            patient=patient,
-            site_id=patient.site_id,
-            visit=visit,
-            collected_on=collection.on,
-            collected_at=collection.at,
-            laboratory=collection.laboratory,
-            accession=collection.accession,
-            comment=collection.comment,
-            fasting=entry.fasting,
-            insulin_free=entry.insulin_free,
-            source=LabResult.Source.FORM,
-            **_read(entry, patient, collection.laboratory).columns(),
-        )
-        for entry in entries
-    ]
+    return [_build(patient, visit, collection, entry) for entry in entries]
+
+
+def _build(patient: Patient, visit: Visit | None, collection: Collection, entry: Entry) -> LabResult:
+    received = _read(entry, patient, collection.laboratory)
+    is_laboratory_test = received.analyte.group not in NOT_FROM_A_LABORATORY
+    return LabResult(
+        patient=patient,
+        site_id=patient.site_id,
+        visit=visit,
+        collected_on=collection.on,
+        collected_at=collection.at,
+        laboratory=collection.laboratory if is_laboratory_test else None,
+        accession=collection.accession if is_laboratory_test else "",
+        comment=collection.comment,
+        fasting=entry.fasting,
+        insulin_free=entry.insulin_free,
+        source=LabResult.Source.FORM,
+        **received.columns(),
+    )
 
 
 def _read(entry: Entry, patient: Patient, laboratory: Laboratory | None) -> Received:

@@ -1,7 +1,7 @@
 """Insulin treatment at a moment, from everything the record says about it."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 from followup.labs.models import LabResult
@@ -12,9 +12,16 @@ from registry.patients.models import Enrolment
 Lookup = Callable[[int, date], str]
 
 
-def insulin_status_on(patient_ids: Sequence[int]) -> Lookup:
-    """A lookup (patient, day) to on_insulin, no_insulin or unknown, in three queries for all of them."""
+def insulin_status_on(
+    patient_ids: Sequence[int], also: Mapping[int, Sequence[InsulinDose]] | None = None
+) -> Lookup:
+    """A lookup (patient, day) to on_insulin, no_insulin or unknown, in three queries for all of them.
+
+    `also` are doses about to be recorded.
+    """
     spans, doses = _spans(patient_ids), _doses(patient_ids)
+    for patient, more in (also or {}).items():
+        doses[patient] += more
 
     def status(patient_id: int, day: date) -> str:
         return insulin_status(day, spans.get(patient_id, ()), doses.get(patient_id, ()))
@@ -34,7 +41,7 @@ def _spans(patient_ids: Sequence[int]) -> dict[int, list[InsulinSpan]]:
 
 
 def _doses(patient_ids: Sequence[int]) -> dict[int, list[InsulinDose]]:
-    found = defaultdict(list)
+    found: dict[int, list[InsulinDose]] = defaultdict(list)
     enrolled = Enrolment.objects.filter(patient_id__in=patient_ids, insulin_iu_per_day__isnull=False)
     for patient, day, dose in enrolled.values_list("patient_id", "enrolled_on", "insulin_iu_per_day"):
         if dose is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -13,6 +13,7 @@ from followup.labs.derivation import ENROLMENT, INPUT_ANALYTES, Person, Sample, 
 from followup.labs.insulin import insulin_status_on
 from followup.labs.models import DerivedValue, LabResult
 from followup.labs.units import DEFAULT_INSULIN_PMOL_PER_MIU
+from followup.treatment.rules import InsulinDose
 from registry.patients.identity import identities_of
 from registry.patients.models import Enrolment, Patient
 
@@ -104,9 +105,14 @@ def as_row(patient_id: int, worked: Worked) -> DerivedValue:
 # Reading -----------------------------------------------------------------------------------------------------
 
 
-def people_of(patient_ids: Sequence[int]) -> dict[int, Person]:
-    """A birth date known to the day gives the age; without one (or after erasure) the year of birth does."""
-    identities, status = identities_of(patient_ids), insulin_status_on(patient_ids)
+def people_of(
+    patient_ids: Sequence[int], also: Mapping[int, Sequence[InsulinDose]] | None = None
+) -> dict[int, Person]:
+    """`also` are insulin doses about to be recorded.
+
+    A birth date known to the day gives the age; without one (or after erasure) the year of birth does.
+    """
+    identities, status = identities_of(patient_ids), insulin_status_on(patient_ids, also)
     rows = Patient.objects.filter(pk__in=patient_ids).values_list("pk", "sex_at_birth", "birth_year")
     return {
         pk: Person(
