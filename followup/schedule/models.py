@@ -137,7 +137,7 @@ class Visit(models.Model):
     contact_mode = models.CharField(max_length=8, choices=ContactMode.choices, blank=True)
     note = models.TextField(blank=True)
     out_of_window = models.BooleanField(
-        null=True, help_text="Of a visit with its date: judged by the anchor as it stands now"
+        null=True, blank=True, help_text="Of a visit with its date: judged by the anchor as it stands now"
     )
     neoplasia_check = models.BooleanField(default=False)
     import_key = models.CharField(max_length=60, blank=True)

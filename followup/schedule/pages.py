@@ -71,8 +71,10 @@ def sections_of(visit: Visit, user: User) -> Iterator[dict[str, Any]]:
 
 
 def _part(row: VisitAssessment, labels: dict[str, str]) -> dict[str, Any]:
+    label = labels.get(row.code, row.code)
     return {
-        "label": labels.get(row.code, row.code),
+        "label": label,
+        "short": label.partition(":")[0],
         "kind": ANSWERS[row.state],
         "word": row.get_state_display(),
         "on_date": row.on_date,

@@ -88,7 +88,8 @@ def _parts_of(patient: Patient) -> dict[int, dict[str, int]]:
     rows = VisitAssessment.objects.filter(visit__patient=patient).order_by("visit").values_list("visit")
     answered = Count("pk", filter=~Q(state=VisitAssessment.State.PENDING))
     return {
-        pk: {"parts": parts, "answered": done} for pk, parts, done in rows.annotate(Count("pk"), answered)
+        pk: {"parts": parts, "answered": done}
+        for pk, parts, done in rows.annotate(parts=Count("pk"), answered=answered)
     }
 
 
@@ -163,7 +164,7 @@ def _check_page(request: HttpRequest, found: Visit, form: RecordVisitForm, now: 
             "label": form.labels.get(code, code),
             "kind": pages.ANSWERS[answer.state],
             "word": words[VisitAssessment.State(answer.state)],
-            "on_date": answer.on_date,
+            "on_date": answer.on_date or (entered["actual_date"] if answer.state == "done" else None),
             "reason": answer.reason,
             "is_open": answer.state == VisitAssessment.State.PENDING,
         }
