@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.db.models import QuerySet
 
-from followup.neoplasia.models import Neoplasm, NeoplasiaCheck, WorkUpNote
+from followup.neoplasia.models import NeoplasiaCheck, Neoplasm, WorkUpNote
 from followup.neoplasia.rules import (
     ANSWERS,
     LEFT_OUT,
@@ -208,8 +208,7 @@ class CloseForm(forms.Form):
 
 
 def _offer_origins(form: forms.Form) -> None:
-    field = form.fields["donor_origin"]
-    assert isinstance(field, forms.ChoiceField)
+    field = cast(forms.ChoiceField, form.fields["donor_origin"])
     field.choices = [("", "Not known"), *(Neoplasm._meta.get_field("donor_origin").choices or [])]
 
 
@@ -237,6 +236,4 @@ class CaseFilter(forms.Form):
 
     def __init__(self, *args: Any, sites: QuerySet[Site], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        site = self.fields["site"]
-        assert isinstance(site, forms.ModelChoiceField)
-        site.queryset = sites
+        cast(forms.ModelChoiceField, self.fields["site"]).queryset = sites

@@ -11,7 +11,7 @@ from django.db.models import Q
 from followup.safety.models import AdverseEvent
 from followup.schedule.models import ContactMode, Visit
 from registry.access.models import Site, SiteScopedQuerySet
-from registry.patients.models import Patient, PartialDateField
+from registry.patients.models import PartialDateField, Patient
 
 
 class NeoplasiaCheckQuerySet(SiteScopedQuerySet["NeoplasiaCheck"]):

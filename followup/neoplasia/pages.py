@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.forms import BaseForm
 from django.urls import reverse
 
-from followup.neoplasia.models import CheckItem, Neoplasm, NeoplasiaCheck
+from followup.neoplasia.models import CheckItem, NeoplasiaCheck, Neoplasm
 from followup.neoplasia.rules import ANSWERS, DAYS_TO_CLOSE, ITEM_BY_CODE, SECTIONS
 from registry.access.models import User
 from registry.partial_dates import earliest

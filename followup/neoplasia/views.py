@@ -25,7 +25,7 @@ from followup.neoplasia.forms import (
     ReportForm,
     WorkUpForm,
 )
-from followup.neoplasia.models import Neoplasm, NeoplasiaCheck
+from followup.neoplasia.models import NeoplasiaCheck, Neoplasm
 from followup.schedule.actions import NotAccepted as VisitNotAccepted
 from followup.schedule.models import Visit
 from registry import clock

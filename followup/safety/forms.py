@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.db.models import QuerySet
@@ -129,12 +129,10 @@ class EventForm(SeriousnessFields, EventModelForm):
         self.today, self.now = today, now
         self.initial |= seriousness_of(self.instance) | {"severity_grade": self.instance.severity_grade}
         self.term = str(self.data.get("term") or self.initial.get("term") or "")
-        infusion, grade = self.fields["infusion"], self.fields["severity_grade"]
-        assert isinstance(infusion, forms.ModelChoiceField)
-        assert isinstance(grade, forms.TypedChoiceField)
+        infusion = cast(forms.ModelChoiceField, self.fields["infusion"])
         infusion.queryset = Infusion.objects.filter(patient=patient)
         infusion.empty_label = "None, or not known"
-        grade.choices = grade_choices(self.term)
+        cast(forms.TypedChoiceField, self.fields["severity_grade"]).choices = grade_choices(self.term)
         self.fields["term"].widget.attrs |= {
             "hx-get": reverse_lazy("safety:grades"),
             "hx-target": "#grades",
@@ -236,6 +234,4 @@ class EventFilter(forms.Form):
 
     def __init__(self, *args: Any, sites: QuerySet[Site], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        site = self.fields["site"]
-        assert isinstance(site, forms.ModelChoiceField)
-        site.queryset = sites
+        cast(forms.ModelChoiceField, self.fields["site"]).queryset = sites

@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from registry.access.models import Site, SiteScopedQuerySet
 from registry.infusions.models import Infusion
-from registry.patients.models import Patient, PartialDateField
+from registry.patients.models import PartialDateField, Patient
 
 
 class Outcome(models.TextChoices):

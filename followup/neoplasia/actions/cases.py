@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from followup.neoplasia.actions import follow_on
-from followup.neoplasia.models import Neoplasm, NeoplasiaCheck, WorkUpNote
+from followup.neoplasia.models import NeoplasiaCheck, Neoplasm, WorkUpNote
 from followup.neoplasia.rules import (
     UNKNOWN_SITE,
     UNVERIFIED,
