@@ -85,7 +85,7 @@ def order_infusion(
         patient=patient, site=patient.site, lot=lot, planned_on=planned_on, route=route, weight_kg=weight_kg,
         cells_ordered=cells_ordered, ordered_by=by, ordered_at=now, form_token=form_token,
     )  # fmt: skip
-    order.full_clean()
+    order.full_clean(exclude={"cancelled_at"})
     order.save()
     return order
 
