@@ -61,7 +61,7 @@ def unit_words(ucum: str) -> str:
 
 
 def range_words(analyte: Analyte, sex: str) -> str:
-    """The reference range in the canonical unit: `4–5.6 %`, `up to 5 ug/L`; blank without one."""
+    """The reference range in the canonical unit: `4.0–5.6 %`, `up to 5 ug/L`; blank without one."""
     low, high = analyte.reference_for(sex).low, analyte.reference_for(sex).high
     if low is None and high is None:
         return ""

@@ -16,7 +16,8 @@ from followup.labs.actions import (
 from followup.labs.models import DerivedValue, Laboratory, LabResult
 from followup.labs.recomputing import GONE, recompute
 from followup.labs.units import UnitError
-from followup.treatment.actions import ChangedMeanwhile, TreatmentFacts, add_treatment
+from followup.treatment.actions import TreatmentFacts, add_treatment
+from registry.patients.actions import ChangedMeanwhile
 from registry.patients.models import Enrolment, Query
 from tests.cast import NOW, TODAY
 
