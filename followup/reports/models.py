@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from registry.access.models import Site, SiteScopedQuerySet
+from registry.access.models import Site, SiteScope, SiteScopedQuerySet, User
 from registry.patients.models import Patient
+
+
+PATIENT_ACT, NAMES_ACT = "reports.make_patient", "identifiers.view"
 
 
 class ReportRunQuerySet(SiteScopedQuerySet["ReportRun"]):
     view_act = "reports.view"
+
+    def visible_to(self, user: User, act: str = "") -> Self:
+        """A report on all sites is for those who work across all of them. A patient's report is for those who may make one
+        there, and one with names for those who may read names there.
+        """
+        patients = user.scope(PATIENT_ACT)
+        own = self._within(patients) & Q(kind="patient", with_identifiers=False)
+        named = self._within(patients) & self._within(user.scope(NAMES_ACT)) & Q(kind="patient", with_identifiers=True)
+        return self.filter((self._within(user.scope(act or self.view_act)) & Q(kind="safety")) | own | named)
+
+    def _within(self, scope: SiteScope) -> Q:
+        return ~Q(pk=None) if scope.everywhere else Q(site__in=scope.site_ids)
 
 
 class ReportRun(models.Model):

@@ -219,7 +219,7 @@ def _schedule(numbers: PatientNumbers) -> Block:
             (
                 v["label"],
                 day(v["target_date"]),
-                f"{day(v['window_opens'])} to {day(v['window_closes'])}",
+                f"{day(v['window_opens'])} to {day(v['window_closes'])}" if v["window_opens"] else "–",
                 heading(v["status"]),
                 day(v["actual_date"]),
                 "–" if v["days_late"] is None else v["days_late"],
