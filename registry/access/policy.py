@@ -88,7 +88,8 @@ ACTS: dict[str, Act] = {
                                  everywhere="safety coordinator"),
     "audit.view": _act("Read the history of records", own="nurse investigator site_manager monitor",
                        everywhere=WIDE_READERS),
-    "settings.view": _act("Read settings and rights", own=" ".join(ROLES), everywhere="administrator"),
+    "settings.view": _act("Read settings and rights", own=f"{SITE_READERS} laboratory",
+                          everywhere=f"{WIDE_READERS} product administrator"),
     "settings.sites": _act("Add and change sites", everywhere="administrator"),
     "settings.accounts": _act("Add accounts, grant and end roles", everywhere="administrator"),
 }  # fmt: skip

@@ -1,0 +1,11 @@
+from registry.infusions.models import Infusion, InfusionOrder
+from tests.rights_world import Case, of_patient, of_row
+
+CASES = {
+    "infusions:infusion": Case(("infusions.view",), of_row(Infusion)),
+    "infusions:correct": Case(("infusions.record",), of_row(Infusion)),
+    "infusions:order_cancel": Case(("infusions.order",), of_row(InfusionOrder)),
+    "infusions:order": Case(("infusions.order",), of_patient),
+    "infusions:record": Case(("infusions.record",), of_patient),
+    "infusions:sheet": Case(("infusions.record",), of_patient),
+}

@@ -1,0 +1,8 @@
+from followup.reminders.models import MailMessage
+from tests.rights_world import Case, of_row
+
+CASES = {
+    "reminders:control": Case(("reminders.control",)),
+    "reminders:message_again": Case(("reminders.control",), of_row(MailMessage)),
+    "reminders:message_settle": Case(("reminders.control",), of_row(MailMessage)),
+}
