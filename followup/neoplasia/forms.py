@@ -236,4 +236,4 @@ class CaseFilter(forms.Form):
 
     def __init__(self, *args: Any, sites: QuerySet[Site], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        cast(forms.ModelChoiceField, self.fields["site"]).queryset = sites
+        cast("forms.ModelChoiceField[Site]", self.fields["site"]).queryset = sites

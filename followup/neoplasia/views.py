@@ -177,6 +177,7 @@ def _case_page(request: HttpRequest, shown: Neoplasm, note_form: NoteForm) -> Ht
         "ask": pages.ASK_AT_SUSPICION,
         "may_record": user.may("neoplasia.record", shown.site_id),
         "may_report_event": user.may("events.record", shown.site_id),
+        "may_see_history": user.may("audit.view", shown.site_id),
         "may_close": user.may("neoplasia.close", shown.site_id),
         "breadcrumbs": pages.crumbs(shown),
         "now": now,
@@ -184,8 +185,8 @@ def _case_page(request: HttpRequest, shown: Neoplasm, note_form: NoteForm) -> Ht
     return render(request, "neoplasia/case.html", context)
 
 
-@require_POST
 @needs("neoplasia.record")
+@require_POST
 def case_note(request: HttpRequest, pk: int) -> HttpResponse:
     user, now = signed_in(request), clock.now()
     stored = _case(user, pk, "neoplasia.record")
@@ -240,8 +241,8 @@ def case_reopen(request: HttpRequest, pk: int) -> HttpResponse:
     return _case_form(request, stored, form, save, title="Reopen", submit_label="Reopen the case", lead=lead)
 
 
-@require_POST
 @needs("events.record")
+@require_POST
 def case_event(request: HttpRequest, pk: int) -> HttpResponse:
     user = signed_in(request)
     visible = Neoplasm.objects.visible_to(user, "neoplasia.view").visible_to(user, "events.record")

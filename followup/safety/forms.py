@@ -124,13 +124,18 @@ class EventForm(SeriousnessFields, EventModelForm):
             **{name: MomentInput() for name in MOMENTS},
         }
 
-    def __init__(self, *args: Any, patient: Patient, today: date, now: datetime, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, patient: Patient | None, today: date, now: datetime, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.today, self.now = today, now
-        self.initial |= seriousness_of(self.instance) | {"severity_grade": self.instance.severity_grade}
+        standing = seriousness_of(self.instance) | {"severity_grade": self.instance.severity_grade}
+        self.initial = (
+            standing | dict(self.initial) if kwargs.get("instance") is None else dict(self.initial) | standing
+        )
         self.term = str(self.data.get("term") or self.initial.get("term") or "")
-        infusion = cast(forms.ModelChoiceField, self.fields["infusion"])
-        infusion.queryset = Infusion.objects.filter(patient=patient)
+        infusion = cast("forms.ModelChoiceField[Infusion]", self.fields["infusion"])
+        infusion.queryset = Infusion.objects.filter(patient=patient) if patient else Infusion.objects.none()
         infusion.empty_label = "None, or not known"
         cast(forms.TypedChoiceField, self.fields["severity_grade"]).choices = grade_choices(self.term)
         self.fields["term"].widget.attrs |= {
@@ -164,7 +169,7 @@ class EventForm(SeriousnessFields, EventModelForm):
 
     def facts(self) -> dict[str, Any]:
         """What was entered or changed, so that a moment shown to the minute keeps its seconds. No reference: it keeps its own."""
-        known = (*self._meta.fields, "severity_grade", "is_serious", "seriousness_criteria")
+        known = (*self.Meta.fields, "severity_grade", "is_serious", "seriousness_criteria")
         changed = [name for name in known if name in self.changed_data]
         facts = {name: self.cleaned_data[name] for name in changed}
         if not facts.get("event_ref"):
@@ -234,4 +239,4 @@ class EventFilter(forms.Form):
 
     def __init__(self, *args: Any, sites: QuerySet[Site], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        cast(forms.ModelChoiceField, self.fields["site"]).queryset = sites
+        cast("forms.ModelChoiceField[Site]", self.fields["site"]).queryset = sites

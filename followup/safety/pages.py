@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -187,7 +187,7 @@ def open_queries_about(event: AdverseEvent, user: User) -> list[Query]:
     return list(asked.order_by("opened_at", "pk"))
 
 
-def conflicts(form: BaseForm, stored: dict[str, Any], names: Iterable[str]) -> list[dict[str, str]]:
+def conflicts(form: BaseForm, stored: Mapping[str, Any], names: Iterable[str]) -> list[dict[str, str]]:
     """Field by field, what this person typed beside what somebody else saved meanwhile."""
     rows = []
     for name in names:

@@ -61,8 +61,7 @@ def event_list(request: HttpRequest) -> HttpResponse:
 def grades(request: HttpRequest) -> HttpResponse:
     """The part of the form that changes with the term."""
     words = {name: request.GET.get(name, "") for name in ("term", "severity_grade")}
-    blank = Patient()
-    form = NewEventForm(initial=words, patient=blank, today=clock.now().date(), now=clock.now())
+    form = NewEventForm(initial=words, patient=None, today=clock.now().date(), now=clock.now())
     return render(request, "safety/grades.html", {"form": form})
 
 

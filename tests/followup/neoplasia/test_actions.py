@@ -60,11 +60,11 @@ def visit(maria):
 
 @pytest.fixture
 def check(maria, nora):
-    def record(token="a", **more):
+    def record(form_token="a", **more):
         given = {
             "on_date": TODAY, "contact_mode": "on_site", "outcome": "no_suspicion", "answers": ANSWERS,
         } | more  # fmt: skip
-        return record_check(patient=maria, by=nora, now=NOW, form_token=token, **given)
+        return record_check(patient=maria, by=nora, now=NOW, form_token=form_token, **given)
 
     return record
 
@@ -110,7 +110,7 @@ def test_by_phone_examination_and_imaging_stay_due(check, visit, maria):
 
 def test_the_last_examination_is_the_last_in_person(check, maria):
     check(on_date=date(2030, 3, 1))
-    check(token="b", contact_mode="phone")
+    check(form_token="b", contact_mode="phone")
     assert last_examined_on(maria) == date(2030, 3, 1)
 
 
