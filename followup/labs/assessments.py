@@ -4,12 +4,17 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date
 
+from django.db.models import Q
+
 from followup.labs.catalogue import ANALYTES
 from followup.labs.models import LabResult
 from followup.schedule.models import Visit, VisitAssessment
+from followup.schedule.resources import NOT_TOLD
 
 BATCH = 500
-WAITING = (VisitAssessment.State.PENDING, VisitAssessment.State.AWAITING)
+State = VisitAssessment.State
+# An import that did not mention an assessment says nothing against it.
+WAITING = Q(state__in=[State.PENDING, State.AWAITING]) | Q(state=State.NOT_DONE, reason=NOT_TOLD)
 
 
 def settle_visits(patient_ids: Iterable[int]) -> None:
@@ -44,14 +49,14 @@ def _mark_done(patient_ids: list[int]) -> None:
     for visit, analyte, day in results.values_list("visit_id", "analyte", "collected_on"):
         if visit and analyte in ANALYTES:
             measured.setdefault((visit, ANALYTES[analyte].assessment), day)
-    waiting = VisitAssessment.objects.filter(visit__patient_id__in=patient_ids, state__in=WAITING)
+    waiting = VisitAssessment.objects.filter(WAITING, visit__patient_id__in=patient_ids)
     done: dict[date, list[int]] = defaultdict(list)
     for pk, visit, code in waiting.values_list("pk", "visit_id", "code"):
         if measured_on := measured.get((visit, code)):
             done[measured_on].append(pk)
     rows = [
-        VisitAssessment(pk=pk, state=VisitAssessment.State.DONE, on_date=measured_on)
+        VisitAssessment(pk=pk, state=State.DONE, on_date=measured_on, reason="")
         for measured_on, some in done.items()
         for pk in some
     ]
-    VisitAssessment.objects.bulk_update(rows, ["state", "on_date"], batch_size=BATCH)
+    VisitAssessment.objects.bulk_update(rows, ["state", "on_date", "reason"], batch_size=BATCH)

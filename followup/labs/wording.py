@@ -17,8 +17,7 @@ UNIT_WORDS = {
 }
 POWERS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 FLAG_WORDS = {
-    "": ("quiet", ""),
-    "normal": ("done", "In range"),
+    "": ("done", "In range"),
     "low": ("due", "Below range"),
     "high": ("due", "Above range"),
     "critical_low": ("alarm", "Critically low"),

@@ -16,6 +16,7 @@ from followup.labs.actions import (
 from followup.labs.models import DerivedValue, Laboratory, LabResult
 from followup.labs.recomputing import GONE, recompute
 from followup.labs.units import UnitError
+from followup.schedule.resources import NOT_TOLD
 from followup.treatment.actions import TreatmentFacts, add_treatment
 from registry.patients.actions import ChangedMeanwhile
 from registry.patients.models import Enrolment, Query
@@ -99,6 +100,13 @@ def test_results_finish_the_assessments_of_their_group_and_no_other(record, visi
         "tumour_markers": "pending",
     }  # fmt: skip
     assert LabResult.objects.filter(visit=visit).count() == 3
+
+
+def test_a_result_answers_what_an_import_of_visits_was_silent_about(record, visit):
+    visit.assessments.filter(code="vital_signs").update(state="not_done", reason=NOT_TOLD)
+    record([Entry("weight", "70", "kg")])
+    row = visit.assessments.get(code="vital_signs")
+    assert (row.state, row.reason, row.on_date) == ("done", "", TODAY)
 
 
 def test_a_result_of_another_day_belongs_to_no_visit(record, visit):
