@@ -44,7 +44,8 @@ def build(*, sites: int, patients: int, seed: int, today: date, password: str) -
         Registry.objects.create(kind="demo", name="MSC Follow-up Registry · demo")
         bring_in("sites", rows.site_rows(chosen))
         accounts = _staff(password or secrets.token_urlsafe(9), started)
-        lots = rows.lot_rows(range(today.year - YEARS, today.year + 1), seed)
+    lots = rows.lot_rows(YEARS, today, seed)
+    with _at(_noon(today)):
         bring_in("lots", lots)
     for number in range(patients):
         site = chosen[number % len(chosen)][0]
@@ -72,7 +73,6 @@ def _tell(story: Story, today: date, seed: int) -> None:
     with _at(_noon(story.enrolled)):
         bring_in("patients", [rows.patient_row(story)])
         patient = Patient.objects.filter(site__code=story.site).order_by("-pk")[0]
-        bring_in("treatments", rows.treatment_rows(story, patient.patient_id, today))
     for cells in story.cells:
         with _at(_noon(cells.day)):
             bring_in("infusions", [rows.infusion_row(patient.patient_id, cells)])
@@ -81,7 +81,9 @@ def _tell(story: Story, today: date, seed: int) -> None:
         with _at(_noon(day, hour=15)):
             results += _hold(story, visit, day, seed)
     with _at(_noon(today) - timedelta(days=1)):
-        bring_in("labs", results)
+        bring_in("treatments", rows.treatment_rows(story, patient.patient_id, today))
+        # Visits that fall on one day share one sample.
+        bring_in("labs", list({(line["accession"], line["analyte"]): line for line in results}.values()))
         bring_in("adverse_events", rows.event_rows(story, patient.patient_id, today, seed))
     if ending := rows.status_row(story, patient.patient_id):
         with _at(_noon(date.fromisoformat(ending["on_date"]))):

@@ -26,14 +26,15 @@ def site_rows(sites: list[tuple[str, str, str, str]]) -> Rows:
     ]
 
 
-def lot_rows(years: range, seed: int) -> Rows:
+def lot_rows(years: int, today: date, seed: int) -> Rows:
     """Four lots a year of three sources; the newest waits for its sterility result."""
-    rows = []
-    for year in years:
+    rows: Rows = []
+    for year in range(today.year - years, today.year + 1):
         for position, kind in enumerate(cast.LOT_KINDS, start=1):
             random = Random(f"{seed}:lot:{year}:{position}")
             released = date(year, 3 * position - 2, 10)
-            pending = year == years[-1] and position == len(cast.LOT_KINDS)
+            if released > today:
+                break
             rows.append({
                 "lot": f"DEMO-{kind.prefix}-{year}-{position}", "donor": f"DEMO-DONOR-{year % 100}{position}",
                 "donor_relation": "allogeneic_unrelated", "tissue_source": kind.tissue_source, "cell_type": kind.cell_type,
@@ -42,11 +43,12 @@ def lot_rows(years: range, seed: int) -> Rows:
                 "cd90_percent": f"{random.uniform(97, 99.6):.1f}", "cd105_percent": f"{random.uniform(96, 99):.1f}",
                 "cd45_percent": f"{random.uniform(0.1, 1.2):.1f}", "cd34_percent": f"{random.uniform(0.1, 0.9):.1f}",
                 "cd14_percent": f"{random.uniform(0.1, 0.8):.1f}", "cd19_percent": f"{random.uniform(0.1, 0.7):.1f}",
-                "hla_dr_percent": f"{random.uniform(0.1, 1.5):.1f}", "sterility": "pending" if pending else "no_growth",
+                "hla_dr_percent": f"{random.uniform(0.1, 1.5):.1f}", "sterility": "no_growth",
                 "mycoplasma": "negative", "endotoxin_eu_ml": f"{random.uniform(0.05, 0.4):.2f}", "karyotype": "normal",
-                "released_on": "" if pending else released.isoformat(),
+                "released_on": released.isoformat(),
                 "expires_on": (released + timedelta(days=730)).isoformat(),
             })  # fmt: skip
+    rows[-1].update(sterility="pending", released_on="")
     return rows
 
 
@@ -104,9 +106,9 @@ def event_rows(story: Story, patient_id: str, today: date, seed: int) -> Rows:
     if story.kind == "serious_event":
         onset = min(story.first_cells + timedelta(days=45), today - timedelta(days=12))
         ended = min(onset + timedelta(days=11), today)
-        rows.append(_event(patient_id, "", onset, ended, site_aware_at=onset.isoformat(), **SERIOUS))
+        rows.append(_event(patient_id, "", onset, ended, site_aware_at=onset.isoformat()) | SERIOUS)
     if story.kind == "deceased" and story.ends_on:
-        rows.append(_event(patient_id, "", story.ends_on, story.ends_on, site_aware_at=story.ends_on.isoformat(), **FATAL))
+        rows.append(_event(patient_id, "", story.ends_on, story.ends_on, site_aware_at=story.ends_on.isoformat()) | FATAL)
     return rows
 
 
