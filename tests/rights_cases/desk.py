@@ -1,10 +1,11 @@
+from registry.access.policy import ACTS
 from tests.rights_world import Case, of_patient
 
 CASES = {
-    "desk:home": Case(("settings.view",)),
+    "desk:home": Case(tuple(ACTS)),
     "desk:today": Case(("worklist.view",)),
     "desk:overview": Case(("patients.view",)),
-    "desk:data": Case(("settings.view",)),
+    "desk:data": Case(tuple(ACTS)),
     "desk:patient_record": Case(("patients.view",), of_patient),
     "desk:patient_events": Case(("events.view",), of_patient),
     "desk:patient_neoplasia": Case(("neoplasia.view",), of_patient),

@@ -1,0 +1,129 @@
+"""The visits and tasks that wait for somebody, a bounded number of rows with their full counts, in one query each."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
+
+from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, Subquery, Value, When, Window
+from django.db.models.functions import RowNumber
+
+from followup.reminders.models import Reminder
+from followup.schedule.models import Visit, VisitQuerySet, WorkItem
+from registry.access.models import Site, User
+from registry.patients.models import Consent, Scope, Status, StatusEvent
+
+WORK, LATE, DUE = "work", "late", "due"
+ROWS = {WORK: 25, LATE: 25, DUE: 15}
+OF_ONE_KIND = 5  # many deviations are one matter until somebody asks to see them all
+NO_LIMIT = 1_000_000
+DAYS_AHEAD = 7
+LONGEST_WINDOW_DAYS = 400  # lets the index on target dates find what may have opened
+
+
+def work_items(user: User, sites: Sequence[Site], *, show_all: str) -> list[WorkItem]:
+    """The first of each kind with the counts `of_level` and `of_kind`, and `is_mine` for this person's roles."""
+    roles = [grant.role for grant in user.grants]
+    items = WorkItem.objects.visible_to(user).open().filter(site__in=sites)
+    if not user.may("events.view"):
+        # A title may speak of health: those who may not read it see what is meant for their role.
+        items = items.filter(role__in=roles)
+    alarms, others = (NO_LIMIT, NO_LIMIT) if show_all == WORK else (ROWS[WORK], OF_ONE_KIND)
+    kind = [F("level"), F("kind"), F("is_mine")]
+    counted = items.annotate(
+        is_mine=_one_if(Q(role__in=["", *roles])),
+        of_level=Window(Count("pk"), partition_by=[F("level")]),
+        of_kind=Window(Count("pk"), partition_by=kind),
+        place=Window(RowNumber(), partition_by=kind, order_by=[F("due_on"), F("pk")]),
+        room=Case(When(level="alarm", then=Value(alarms)), default=Value(others)),
+    )
+    found = counted.filter(place__lte=F("room")).select_related("patient", "site")
+    return list(found.order_by("level", "due_on", "pk"))
+
+
+def waiting_visits(
+    user: User, sites: Sequence[Site], days: Mapping[int, date], *, show_all: str
+) -> list[Visit]:
+    """Late ones first, then those open, about to open or reminded of: soonest to close first.
+
+    With `group`, `of_group` = how many there are in it, and `step` = the most urgent reminder that stands open.
+    """
+    late = late_on(sites, days)
+    reminded = Reminder.objects.filter(site__in=sites, is_open=True)
+    candidates = late | _due_on(sites, days) | Q(pk__in=reminded.order_by().values("visit"))
+    step = reminded.filter(visit=OuterRef("pk")).order_by("-rank", "pk").values("step")[:1]
+    counted = (
+        waiting_for(user)
+        .filter(candidates, site__in=sites)
+        .annotate(
+            step=Subquery(step),
+            group=Case(When(late, then=Value(LATE)), default=Value(DUE)),
+            of_group=Window(Count("pk"), partition_by=[F("group")]),
+            place=Window(
+                RowNumber(),
+                partition_by=[F("group")],
+                order_by=[F("window_closes").asc(nulls_last=True), F("pk")],
+            ),
+            room=Case(When(late, then=Value(_room(LATE, show_all))), default=Value(_room(DUE, show_all))),
+        )
+    )
+    found = counted.filter(place__lte=F("room")).select_related("patient", "site", "timepoint")
+    return list(found.order_by("-group", F("window_closes").asc(nulls_last=True), "pk"))
+
+
+def waiting_for(user: User) -> VisitQuerySet:
+    """Planned visits of everybody who can still be followed, whether a reminder was raised or not: nobody is hidden
+    because a sweep did not run. Left out: the dead, the completed and those who withdrew from all data.
+    """
+    visits = Visit.objects.visible_to(user).not_finished()
+    return visits.exclude(patient__status=Status.COMPLETED).exclude(_died()).exclude(_withdrew_from_data())
+
+
+def late_on(sites: Iterable[Site], days: Mapping[int, date]) -> Q:
+    """By the day of each site."""
+    found = Q(pk__in=[])
+    for day, site_ids in _sites_by_day(sites, days).items():
+        found |= Q(site__in=site_ids, target_date__lt=day, window_closes__lt=day)
+    return found
+
+
+def _due_on(sites: Iterable[Site], days: Mapping[int, date]) -> Q:
+    """Open, opening within a week, or begun without a window of its own."""
+    found = Q(pk__in=[])
+    for day, site_ids in _sites_by_day(sites, days).items():
+        soon = day + timedelta(days=DAYS_AHEAD)
+        reach = day + timedelta(days=LONGEST_WINDOW_DAYS)
+        found |= Q(site__in=site_ids, target_date__lte=reach, window_opens__lte=soon, window_closes__gte=day)
+        found |= Q(site__in=site_ids, window_opens=None)
+    return found
+
+
+def _sites_by_day(sites: Iterable[Site], days: Mapping[int, date]) -> dict[date, list[int]]:
+    by_day: dict[date, list[int]] = defaultdict(list)
+    for site in sites:
+        by_day[days[site.pk]].append(site.pk)
+    return by_day
+
+
+def _died() -> Q:
+    """A death that is reported and not confirmed closes nothing."""
+    deaths = StatusEvent.objects.filter(patient=OuterRef("patient"), status=Status.DECEASED)
+    unconfirmed = Exists(deaths.filter(death_confirmed=False)) & ~Exists(deaths.filter(death_confirmed=True))
+    return Q(patient__status=Status.DECEASED) & ~Q(unconfirmed)
+
+
+def _withdrew_from_data() -> Q:
+    withdrawals = StatusEvent.objects.filter(patient=OuterRef("patient"), status=Status.WITHDRAWN)
+    linked = Consent.objects.filter(patient=OuterRef("patient"), tier_linkage=True)
+    nothing_left = Exists(withdrawals.filter(scope__in=[Scope.NO_NEW_DATA, Scope.ERASE]))
+    records_only = Exists(withdrawals.filter(scope=Scope.NO_CONTACT))
+    return Q(patient__status=Status.WITHDRAWN) & (Q(nothing_left) | (Q(records_only) & ~Q(Exists(linked))))
+
+
+def _room(group: str, show_all: str) -> int:
+    return NO_LIMIT if show_all == group else ROWS[group]
+
+
+def _one_if(condition: Q) -> Case:
+    return Case(When(condition, then=Value(1)), default=Value(0), output_field=IntegerField())

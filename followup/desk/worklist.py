@@ -1,0 +1,212 @@
+"""Today: everything that waits for somebody, gathered in at most ten queries however much there is."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from django.db.models import Count, Max
+
+from followup.desk import waiting
+from followup.desk.wording import assessment_words, counted, day_words, window_words
+from followup.reminders.models import SweepRun
+from followup.schedule.models import ContactAttempt, Visit, VisitAssessment, WorkItem
+from registry import clock
+from registry.access.models import Site, User
+from registry.access.policy import ROLES
+from registry.patients.identity import IdentityFacts
+from registry.patients.pages import read_identifiers
+
+SWEEP_IS_OLD = timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class WorkLine:
+    item: WorkItem
+    day: date
+    who: str
+    identity: IdentityFacts | None
+
+
+@dataclass(frozen=True)
+class VisitLine:
+    visit: Visit
+    day: date
+    status: str
+    identity: IdentityFacts | None
+    parts_due: str
+    attempts: int
+    last_attempt_at: datetime | None
+    may_record: bool
+    may_open_patient: bool
+
+    @property
+    def attempt_words(self) -> str:
+        """`2 attempts, last 11 Mar 2031`, by the calendar of the site."""
+        if self.last_attempt_at is None:
+            return ""
+        on = clock.local_date(self.last_attempt_at, self.visit.site.time_zone)
+        return f"{counted(self.attempts, 'attempt')}, last {day_words(on)}"
+
+    @property
+    def window_words(self) -> str:
+        return window_words(self.visit.window_opens, self.visit.window_closes, self.day)
+
+
+@dataclass(frozen=True)
+class More:
+    """Lines of one kind that are counted but not shown."""
+
+    number: int
+    kind: str
+
+
+@dataclass
+class Worklist:
+    days: Mapping[int, date]
+    alarms: int = 0
+    tasks: int = 0
+    late: int = 0
+    due: int = 0
+    late_everywhere: int | None = None
+    work_lines: list[WorkLine] = field(default_factory=list)
+    more_work: list[More] = field(default_factory=list)
+    late_lines: list[VisitLine] = field(default_factory=list)
+    due_lines: list[VisitLine] = field(default_factory=list)
+    sweep_minutes: int | None = None
+    sweep_is_old: bool = True
+
+    @property
+    def alarm_words(self) -> str:
+        return f"{self.alarms} {'needs' if self.alarms == 1 else 'need'} an answer now"
+
+    @property
+    def work_words(self) -> str:
+        questions = counted(self.tasks, "question or task", "questions and tasks")
+        return f"{counted(self.alarms, 'alarm')} · {questions}"
+
+    @property
+    def late_words(self) -> str:
+        return f"{self.late} late"
+
+    @property
+    def due_words(self) -> str:
+        return f"{self.due} due"
+
+    @property
+    def sweep_kind(self) -> str:
+        return "late" if self.sweep_is_old else "done"
+
+    @property
+    def sweep_words(self) -> str:
+        if self.sweep_minutes is None:
+            return "reminders have not been looked at yet"
+        if self.sweep_minutes < 120:
+            return f"last sweep {self.sweep_minutes} min ago"
+        return f"last sweep {self.sweep_minutes // 60} h ago"
+
+    @property
+    def late_not_shown(self) -> int:
+        return self.late - len(self.late_lines)
+
+    @property
+    def due_not_shown(self) -> int:
+        return self.due - len(self.due_lines)
+
+
+def todays_work(
+    user: User, *, sites: Sequence[Site], chosen: Site | None, mine: bool, show_all: str, now: datetime
+) -> Worklist:
+    """`sites` are those of this person's worklist; `show_all` names the one group to list to its end.
+
+    Names are read of the rows on the page alone, and the reading goes into the trail.
+    The counts follow the site and nothing else; with a site chosen `late_everywhere` still counts all of them.
+    """
+    days = {site.pk: clock.local_date(now, site.time_zone) for site in sites}
+    within = [chosen] if chosen else sites
+    work = Worklist(days=days)
+    items = waiting.work_items(user, within, show_all=show_all)
+    visits = waiting.waiting_visits(user, within, days, show_all=show_all)
+    shown = [item for item in items if item.is_mine or not mine]
+    patients = {row.patient_id: row.patient for row in [*shown, *visits] if row.patient}
+    identities = read_identifiers(user, patients.values(), now=now)
+    _fill_work(work, user, items, shown, identities)
+    _fill_visits(work, user, visits, identities)
+    if chosen and len(sites) > 1:
+        everywhere = waiting.waiting_for(user).filter(waiting.late_on(sites, days))
+        work.late_everywhere = everywhere.count()
+    _fill_sweep(work, now)
+    return work
+
+
+def _fill_work(
+    work: Worklist,
+    user: User,
+    items: Sequence[WorkItem],
+    shown: Sequence[WorkItem],
+    identities: Mapping[int, IdentityFacts],
+) -> None:
+    of_level = {item.level: item.of_level for item in items}
+    work.alarms, work.tasks = of_level.get("alarm", 0), of_level.get("due", 0)
+    roles = {grant.role for grant in user.grants}
+    listed: dict[tuple[str, str, int], list[WorkItem]] = defaultdict(list)
+    for item in shown:
+        who = "you" if item.role in roles else ROLES.get(item.role, "")
+        identity = identities.get(item.patient_id) if item.patient_id else None
+        work.work_lines.append(WorkLine(item, work.days[item.site_id], who, identity))
+        listed[(item.level, item.kind, item.is_mine)].append(item)
+    for (_, kind, _), some in listed.items():
+        if some[0].of_kind > len(some):
+            work.more_work.append(More(some[0].of_kind - len(some), kind.replace("_", " ")))
+
+
+def _fill_visits(
+    work: Worklist, user: User, visits: Sequence[Visit], identities: Mapping[int, IdentityFacts]
+) -> None:
+    parts = _parts_due(visits)
+    attempts = _attempts(visits)
+    recorder, reader = user.scope("visits.record"), user.scope("patients.view")
+    lines: dict[str, list[VisitLine]] = {waiting.LATE: [], waiting.DUE: []}
+    counts = {visit.group: visit.of_group for visit in visits}
+    for visit in visits:
+        day = work.days[visit.site_id]
+        number, last_at = attempts.get(visit.pk, (0, None))
+        lines[visit.group].append(
+            VisitLine(
+                visit=visit,
+                day=day,
+                status=visit.status_on(day),
+                identity=identities.get(visit.patient_id),
+                parts_due=parts.get(visit.pk, ""),
+                attempts=number,
+                last_attempt_at=last_at,
+                may_record=recorder.covers(visit.site_id),
+                may_open_patient=reader.covers(visit.site_id),
+            )
+        )
+    work.late, work.due = counts.get(waiting.LATE, 0), counts.get(waiting.DUE, 0)
+    work.late_lines, work.due_lines = lines[waiting.LATE], lines[waiting.DUE]
+
+
+def _parts_due(visits: Sequence[Visit]) -> dict[int, str]:
+    open_states = [VisitAssessment.State.PENDING, VisitAssessment.State.AWAITING]
+    rows = VisitAssessment.objects.filter(visit__in=visits, state__in=open_states)
+    codes: dict[int, list[str]] = defaultdict(list)
+    for visit_id, code in rows.order_by("visit", "pk").values_list("visit_id", "code"):
+        codes[visit_id].append(code)
+    return {visit_id: assessment_words(some) for visit_id, some in codes.items()}
+
+
+def _attempts(visits: Sequence[Visit]) -> dict[int, tuple[int, datetime]]:
+    rows = ContactAttempt.objects.filter(visit__in=visits).order_by().values("visit_id")
+    counted = rows.annotate(number=Count("pk"), last_at=Max("at")).order_by("visit_id")
+    return {row["visit_id"]: (row["number"], row["last_at"]) for row in counted}
+
+
+def _fill_sweep(work: Worklist, now: datetime) -> None:
+    last = SweepRun.objects.filter(error="", finished_at__lte=now).aggregate(last=Max("finished_at"))["last"]
+    if last is not None:
+        work.sweep_minutes = int((now - last).total_seconds() // 60)
+        work.sweep_is_old = now - last > SWEEP_IS_OLD
