@@ -10,5 +10,10 @@ class StaffAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 
+    def authenticate(self, request: HttpRequest, **credentials: str) -> Any:
+        """An account switched off is answered like a wrong password: it says nothing about who worked here."""
+        user = super().authenticate(request, **credentials)
+        return user if user is not None and user.is_active else None
+
     def add_message(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         """Our pages say what matters themselves."""
