@@ -47,7 +47,9 @@ def request_safety(
     """The same form sent twice is one report. Without a site: all sites, for those who work across them."""
     if not _may_make_safety(by, site):
         by.require(SAFETY_ACT, site)
-        raise CannotContinue("A report on all sites is made by those who work across all sites. Choose a site.")
+        raise CannotContinue(
+            "A report on all sites is made by those who work across all sites. Choose a site."
+        )
     run = ReportRun(
         kind=ReportRun.Kind.SAFETY, site=site, period_from=period_from, period_to=period_to,
         data_cut_off=_end_of(period_to, site.time_zone if site else "UTC"),

@@ -20,7 +20,7 @@ VISIT_COLOURS = [BLUE, SKY, "#BFE0F2", ORANGE, VERMILLION, "#C9CFD6"]
 
 
 def _bar_axis(title: str) -> Spec:
-    return {"title": title, "tickMinStep": 1, "grid": True}
+    return {"title": title, "tickMinStep": 1, "grid": True, "labelOverlap": "greedy"}
 
 
 def safety_exposure_chart(rows: Sequence[Mapping[str, Any]], *, width: int | str = 370) -> Spec:

@@ -37,9 +37,7 @@ class Counted:
 
     @property
     def is_fatal(self) -> bool:
-        return (
-            self.event.outcome == Outcome.FATAL or self.grade == "5" or "death" in self.event.criteria
-        )
+        return self.event.outcome == Outcome.FATAL or self.grade == "5" or "death" in self.event.criteria
 
     @property
     def soc(self) -> str:
@@ -93,12 +91,13 @@ def _why_not(event: AdverseEvent, person: Person, frame: Frame) -> str:
 
 def overview(counted: Sequence[Counted], frame: Frame) -> list[shape.EventOverviewRow]:
     years = frame.person_years()
-    return [_overview_row(kind, [one for one in counted if is_kind(one)], years, frame) for kind, is_kind in KINDS.items()]
+    return [
+        _overview_row(kind, [one for one in counted if is_kind(one)], years, frame)
+        for kind, is_kind in KINDS.items()
+    ]
 
 
-def _overview_row(
-    kind: str, some: Sequence[Counted], years: float, frame: Frame
-) -> shape.EventOverviewRow:
+def _overview_row(kind: str, some: Sequence[Counted], years: float, frame: Frame) -> shape.EventOverviewRow:
     in_period = [one for one in some if frame.may_be_in_period(one.event.onset_date)]
     return {
         "kind": kind,

@@ -34,6 +34,7 @@ class Held:
     on: date | None
     mode: str
     outcome: str
+    is_before_infusion: bool
     pk: int
 
     @property
@@ -74,6 +75,7 @@ def _held(visit: Visit, cut_off: date) -> Held:
         on=on,
         mode=visit.contact_mode,
         outcome=_outcome(visit, on, cut_off),
+        is_before_infusion=visit.anchor == "enrolment",
         pk=visit.pk,
     )
 
@@ -141,13 +143,13 @@ def _counts(visits: Iterable[Held]) -> dict[str, int]:
 
 
 def _overdue_by_person(visits: Iterable[Held]) -> dict[int, list[Held]]:
-    """Each person's late visits, the one late the longest first."""
+    """Each person's late visits, the one late the longest first, those before the infusion last."""
     found: dict[int, list[Held]] = defaultdict(list)
     for held in visits:
         if held.outcome == OVERDUE:
             found[held.patient].append(held)
     for some in found.values():
-        some.sort(key=lambda held: (held.closes or date.max, held.code, held.pk))
+        some.sort(key=lambda held: (held.is_before_infusion, held.closes or date.max, held.code, held.pk))
     return found
 
 

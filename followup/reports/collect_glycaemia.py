@@ -37,15 +37,27 @@ def glycaemia(frame: Frame) -> list[shape.GlycaemiaRow]:
         if at_baseline:
             rows.append(_row(measure, unit, BASELINE, at_baseline, {}))
         by_visit = _by_visit([p for p in points if p.code == code], windows)
-        rows += [_row(measure, unit, label, by_visit[place, label], at_baseline) for place, label in sorted(by_visit)]
+        rows += [
+            _row(measure, unit, label, by_visit[place, label], at_baseline)
+            for place, label in sorted(by_visit)
+        ]
     return rows
 
 
 def _windows(frame: Frame) -> Windows:
     """Of each person infused: opens, closes, target, place in the plan and label of the visits after the first infusion."""
     found: Windows = defaultdict(list)
-    rows = Visit.objects.filter(patient__site__in=frame.site_ids, anchor="first_infusion", timepoint__isnull=False)
-    columns = ("patient_id", "window_opens", "window_closes", "target_date", "timepoint__position", "timepoint__label")
+    rows = Visit.objects.filter(
+        patient__site__in=frame.site_ids, anchor="first_infusion", timepoint__isnull=False
+    )
+    columns = (
+        "patient_id",
+        "window_opens",
+        "window_closes",
+        "target_date",
+        "timepoint__position",
+        "timepoint__label",
+    )
     for pk, opens, closes, target, place, label in rows.order_by("pk").values_list(*columns):
         if opens and closes and target:
             found[pk].append((opens, closes, target, place, label))

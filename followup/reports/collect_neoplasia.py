@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from followup.neoplasia.actions import status_known_on
-from followup.neoplasia.models import Neoplasm, NeoplasiaCheck
+from followup.neoplasia.models import NeoplasiaCheck, Neoplasm
 from followup.neoplasia.rules import is_incident
 from followup.outcomes.rules import DAYS_PER_YEAR, TimeAtRisk, incidence_rate, neoplasia_time_at_risk
 from followup.reports import numbers as shape
@@ -21,7 +21,12 @@ from followup.schedule.rules import add_offset
 from registry import partial_dates
 
 SKIPPED_MONTHS = 6
-BANDS = (("under 1 year", 0, 1), ("1 to under 5 years", 1, 5), ("5 to under 10 years", 5, 10), ("10 years and over", 10, 200))
+BANDS = (
+    ("under 1 year", 0, 1),
+    ("1 to under 5 years", 1, 5),
+    ("5 to under 10 years", 5, 10),
+    ("10 years and over", 10, 200),
+)
 REPORTED = "reported, unverified"
 SUSPECTED_AT_CUT_OFF = "suspected"
 WHY_NOT_MALIGNANT = {
@@ -67,7 +72,12 @@ def load_cases(frame: Frame) -> tuple[list[Case], shape.ReconciliationRow]:
         cases.append(case)
     counted = sum(case.is_counted for case in cases)
     in_registry = counted + excluded.total()
-    return cases, {"record": "neoplasia cases", "in_registry": in_registry, "excluded": dict(excluded), "counted": counted}
+    return cases, {
+        "record": "neoplasia cases",
+        "in_registry": in_registry,
+        "excluded": dict(excluded),
+        "counted": counted,
+    }
 
 
 def _first_known(record: Neoplasm) -> tuple[date, int]:
@@ -174,8 +184,12 @@ def _rate(definition: str, cases: int, years: Sequence[tuple[float, float]]) -> 
     }
 
 
-def _by_time(counted: Sequence[Case], frame: Frame, at_risk: Sequence[TimeAtRisk]) -> list[shape.TimeSinceRow]:
-    since = [(case.found_on - case.person.first_infusion).days for case in counted if case.person.first_infusion]
+def _by_time(
+    counted: Sequence[Case], frame: Frame, at_risk: Sequence[TimeAtRisk]
+) -> list[shape.TimeSinceRow]:
+    since = [
+        (case.found_on - case.person.first_infusion).days for case in counted if case.person.first_infusion
+    ]
     rows: list[shape.TimeSinceRow] = []
     for band, start, end in BANDS:
         cases = sum(start * DAYS_PER_YEAR <= days < end * DAYS_PER_YEAR for days in since)

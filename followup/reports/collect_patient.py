@@ -5,7 +5,7 @@ from datetime import date
 
 from followup.labs.models import DerivedValue
 from followup.labs.series import Point, baseline_kind, baselines, series
-from followup.neoplasia.models import Neoplasm, NeoplasiaCheck
+from followup.neoplasia.models import NeoplasiaCheck, Neoplasm
 from followup.reports import patient_numbers as shape
 from followup.reports.provenance import cover, versions
 from followup.safety.models import AdverseEvent
@@ -70,7 +70,8 @@ def _patient(
     history = _status_history(patient, cut_off)
     now = history[-1] if history else {"status": str(patient.status), "on_date": ""}
     held = [row["actual_date"] for row in schedule if row["actual_date"]]
-    ahead = [row["target_date"] for row in schedule if row["status"] in ("planned", "open", "late")]
+    waiting = [row for row in schedule if row["status"] in ("planned", "open", "late")]
+    ahead = [row["target_date"] for row in waiting if row["status"] != "late"]
     return {
         "patient_id": patient.patient_id,
         "site": patient.site.name,
@@ -82,7 +83,7 @@ def _patient(
         "enrolled_on": enrolment.enrolled_on.isoformat() if enrolment else None,
         "diabetes_since": (enrolment.diabetes_diagnosis_date or None) if enrolment else None,
         "last_contact": max(held, default=None),
-        "next_visit": min(ahead, default=None),
+        "next_visit": min(ahead or [row["target_date"] for row in waiting], default=None),
     }
 
 
@@ -108,7 +109,9 @@ def _status_history(patient: Patient, cut_off: date) -> list[dict[str, str]]:
 
 def _consents(patient: Patient, cut_off: date) -> list[shape.ConsentRow]:
     """A withdrawal ends every consent signed before it."""
-    withdrawals = StatusEvent.objects.filter(patient=patient, status=Status.WITHDRAWN).order_by("on_date", "pk")
+    withdrawals = StatusEvent.objects.filter(patient=patient, status=Status.WITHDRAWN).order_by(
+        "on_date", "pk"
+    )
     rows: list[shape.ConsentRow] = []
     consents = Consent.objects.filter(patient=patient, signed_on__lte=cut_off).select_related("document")
     for consent in consents.order_by("signed_on", "pk"):
@@ -133,7 +136,8 @@ def _infusions(patient: Patient, cut_off: date) -> list[shape.InfusionRow]:
     ordered = list(given.order_by("infused_on", "infused_at", "pk"))
     deviations = _deviations(ordered)
     return [
-        _infusion(number, one, deviations.get(record_of(one), [])) for number, one in enumerate(ordered, start=1)
+        _infusion(number, one, deviations.get(record_of(one), []))
+        for number, one in enumerate(ordered, start=1)
     ]
 
 
@@ -179,7 +183,11 @@ def _series(patient: Patient, cut_off: date, treated: date | None) -> dict[str, 
             "baseline": None if value is None else round(float(value), 4),
             "baseline_on": _baseline_day(own, treated),
             "points": [
-                {"date": one.day.isoformat(), "value": round(float(one.value), 4), "comparator": one.comparator}
+                {
+                    "date": one.day.isoformat(),
+                    "value": round(float(one.value), 4),
+                    "comparator": one.comparator,
+                }
                 for one in own
             ],
         }
@@ -198,7 +206,9 @@ def _baseline_day(points: Iterable[Point], treated: date | None) -> str | None:
 def _derived(patient: Patient, cut_off: date, treated: date | None) -> list[shape.DerivedRow]:
     """The latest of each index, with why it must not be read where that is so."""
     latest: dict[str, DerivedValue] = {}
-    for value in DerivedValue.objects.filter(patient=patient, on_date__lte=cut_off).order_by("on_date", "at", "pk"):
+    for value in DerivedValue.objects.filter(patient=patient, on_date__lte=cut_off).order_by(
+        "on_date", "at", "pk"
+    ):
         latest[value.code] = value
     points = series([patient.pk], latest)
     before = baselines(points, {patient.pk: treated} if treated else {})
@@ -225,7 +235,8 @@ def _schedule(patient: Patient, cut_off: date) -> list[shape.ScheduleRow]:
     visits = Visit.objects.filter(patient=patient).select_related("timepoint")
     rows = [_schedule_row(visit, cut_off) for visit in visits.order_by("pk")]
     return sorted(
-        rows, key=lambda row: (row["target_date"] or row["actual_date"] or "", row["visit_code"], row["sequence"])
+        rows,
+        key=lambda row: (row["target_date"] or row["actual_date"] or "", row["visit_code"], row["sequence"]),
     )
 
 
@@ -284,7 +295,12 @@ def _checks(patient: Patient, cut_off: date) -> list[shape.NeoplasiaCheckRow]:
 def _open_matters(patient: Patient, cut_off: date) -> list[shape.OpenMatter]:
     zone = patient.site.time_zone
     cases: list[shape.OpenMatter] = [
-        {"kind": "suspicion", "text": f"{case.case_ref}: {case.get_status_display()}", "since": case.suspected_on, "due_on": None}
+        {
+            "kind": "suspicion",
+            "text": f"{case.case_ref}: {case.get_status_display()}",
+            "since": case.suspected_on,
+            "due_on": None,
+        }
         for case in Neoplasm.objects.open().filter(patient=patient).order_by("suspected_on", "pk")
         if partial_dates.earliest(case.suspected_on) <= cut_off
     ]
@@ -304,6 +320,8 @@ def _open_matters(patient: Patient, cut_off: date) -> list[shape.OpenMatter]:
             "since": local_date(query.opened_at, zone).isoformat(),
             "due_on": None,
         }
-        for query in Query.objects.filter(patient=patient).exclude(status=Query.State.CLOSED).order_by("opened_at", "pk")
+        for query in Query.objects.filter(patient=patient)
+        .exclude(status=Query.State.CLOSED)
+        .order_by("opened_at", "pk")
     ]
     return [*cases, *tasks, *queries]

@@ -145,9 +145,7 @@ def _by_source_and_route(frame: Frame) -> list[shape.ExposureRow]:
     return [_exposure_row(*key, groups[key], frame) for key in sorted(groups)]
 
 
-def _exposure_row(
-    source: str, route: str, given: list[tuple[int, Given]], frame: Frame
-) -> shape.ExposureRow:
+def _exposure_row(source: str, route: str, given: list[tuple[int, Given]], frame: Frame) -> shape.ExposureRow:
     bands = Counter(dose_band(infusion.viable_cells_per_kg) for _, infusion in given)
     return {
         "tissue_source": source,
@@ -191,4 +189,3 @@ def _years(group: str, label: str, persons: Sequence[Person], frame: Frame) -> s
         "years_cumulative": rounded(sum(p.years_from(date.min, frame.cut_off) for p in persons)),
         "years_in_period": rounded(sum(p.years_from(frame.period_from, frame.cut_off) for p in persons)),
     }
-

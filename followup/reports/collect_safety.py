@@ -117,5 +117,8 @@ DEFINITIONS = _define(
         "The last value before the first infusion: HbA1c within 90 days, C-peptide and indices within 60, insulin the mean "
         "of the 7 days before. Older values are no baseline.",
     ),
-    ("Overdue", "The window of the visit closed before the cut-off and nobody had held, missed or excused it."),
+    (
+        "Overdue",
+        "The window of the visit closed before the cut-off and nobody had held, missed or excused it.",
+    ),
 )

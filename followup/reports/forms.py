@@ -14,7 +14,9 @@ def day_input() -> forms.DateInput:
 
 class SafetyReportForm(forms.Form):
     period = forms.ChoiceField(label="Period")
-    period_from = forms.DateField(label="From", required=False, widget=day_input(), help_text="For other dates.")
+    period_from = forms.DateField(
+        label="From", required=False, widget=day_input(), help_text="For other dates."
+    )
     period_to = forms.DateField(label="To, the cut-off", required=False, widget=day_input())
     site = forms.ModelChoiceField(Site.objects.none(), label="Sites", required=False)
     form_token = forms.CharField(widget=forms.HiddenInput, max_length=40)
@@ -24,7 +26,9 @@ class SafetyReportForm(forms.Form):
         self.today, self.everywhere = today, user.scope(SAFETY_ACT).everywhere
         self.presets = presets(today)
         period = cast(forms.ChoiceField, self.fields["period"])
-        period.choices = [(key, label) for key, (label, _, _) in self.presets.items()] + [("other", "Other dates")]
+        period.choices = [(key, label) for key, (label, _, _) in self.presets.items()] + [
+            ("other", "Other dates")
+        ]
         site = cast("forms.ModelChoiceField[Site]", self.fields["site"])
         site.queryset = user.sites(SAFETY_ACT)
         site.required = not self.everywhere
@@ -59,7 +63,11 @@ def presets(today: date) -> dict[str, tuple[str, date, date]]:
 
 def _year_before(day: date) -> date:
     """29 February becomes 28."""
-    return day.replace(year=day.year - 1, day=28) if (day.month, day.day) == (2, 29) else day.replace(year=day.year - 1)
+    return (
+        day.replace(year=day.year - 1, day=28)
+        if (day.month, day.day) == (2, 29)
+        else day.replace(year=day.year - 1)
+    )
 
 
 class PatientReportForm(forms.Form):

@@ -74,8 +74,25 @@ def _row(columns: Sequence[Column], cells: Sequence[Any], kind: str) -> Row:
     return {"cells": [{"text": str(cell), "kind": column["kind"]} for column, cell in pairs], "kind": kind}
 
 
+def grouped(titles: Sequence[str], rows: Sequence[Row]) -> list[Row]:
+    """A heading row wherever the title changes."""
+    found: list[Row] = []
+    before = ""
+    for title, row in zip(titles, rows, strict=True):
+        if title != before:
+            found.append({"kind": "group", "cells": [{"text": title, "kind": "text"}]})
+        before = title
+        found.append(row)
+    return found
+
+
 def figure(caption: str, chart: str, alt: str) -> Block:
     return {"kind": "figure", "caption": caption, "chart": chart, "alt": alt, "notes": []}
+
+
+def figure_or_words(data: Sequence[Any], caption: str, chart: str, alt: str) -> Block:
+    """Without data there is nothing to draw, and the sentence says so."""
+    return figure(caption, chart, alt) if data else paragraph(alt)
 
 
 def paragraph(words: str) -> Block:

@@ -11,7 +11,6 @@ from django.db.models import Q
 from registry.access.models import Site, SiteScope, SiteScopedQuerySet, User
 from registry.patients.models import Patient
 
-
 PATIENT_ACT, NAMES_ACT = "reports.make_patient", "identifiers.view"
 
 
@@ -24,7 +23,11 @@ class ReportRunQuerySet(SiteScopedQuerySet["ReportRun"]):
         """
         patients = user.scope(PATIENT_ACT)
         own = self._within(patients) & Q(kind="patient", with_identifiers=False)
-        named = self._within(patients) & self._within(user.scope(NAMES_ACT)) & Q(kind="patient", with_identifiers=True)
+        named = (
+            self._within(patients)
+            & self._within(user.scope(NAMES_ACT))
+            & Q(kind="patient", with_identifiers=True)
+        )
         return self.filter((self._within(user.scope(act or self.view_act)) & Q(kind="safety")) | own | named)
 
     def _within(self, scope: SiteScope) -> Q:

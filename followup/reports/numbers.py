@@ -32,7 +32,9 @@ class Cover(TypedDict):
     is_pseudonymised: bool
     sites: list[SiteScope]
     intended_use: str
-    trail_head: str | None  # digest of the seal over the newest change of the data; None when nothing is sealed yet
+    trail_head: (
+        str | None
+    )  # digest of the seal over the newest change of the data; None when nothing is sealed yet
 
 
 class DispositionRow(TypedDict):

@@ -3,9 +3,9 @@
 from typing import Any
 
 from followup import charts
-from followup.reports.layout import Block, Section, figure, num, section, table, text
+from followup.reports.layout import Block, Section, figure, figure_or_words, num, section, table, text
 from followup.reports.patient_numbers import PatientNumbers, Series
-from followup.reports.wording import day, decimal, heading, label
+from followup.reports.wording import day, decimal, heading, label, unit
 
 CHECK_NOTE = "A partial check leaves examination and imaging due."
 
@@ -27,7 +27,7 @@ def patient_charts(numbers: PatientNumbers) -> dict[str, dict[str, Any]]:
     infusions, today = _infusion_marks(numbers), numbers["cover"]["cut_off"]
     hba1c, c_peptide = numbers["hba1c_percent"], numbers["c_peptide_nmol_l"]
     per_day, per_kg = numbers["insulin_iu_per_day"], numbers["insulin_iu_per_kg_day"]
-    return {
+    drawn = {
         "timeline": charts.timeline_chart(
             hba1c=hba1c["points"],
             c_peptide=c_peptide["points"],
@@ -54,6 +54,8 @@ def patient_charts(numbers: PatientNumbers) -> dict[str, dict[str, Any]]:
             today=today,
         ),
     }
+    has_points = {"hba1c": hba1c["points"], "c_peptide": c_peptide["points"], "insulin": per_day["points"]}
+    return {name: chart for name, chart in drawn.items() if has_points.get(name, True)}
 
 
 def patient_facts(numbers: PatientNumbers) -> list[tuple[str, str]]:
@@ -167,7 +169,8 @@ def _series(numbers: PatientNumbers) -> list[Block]:
         ("Insulin dose", "insulin", "IU/day", numbers["insulin_iu_per_day"]),
     ]
     return [
-        figure(
+        figure_or_words(
+            series["points"],
             name,
             chart,
             charts.describe_series(
@@ -193,7 +196,7 @@ def _derived(numbers: PatientNumbers) -> Block:
         [
             (
                 heading(d["code"]),
-                d["unit"],
+                unit(d["unit"]),
                 _short(d["baseline"]),
                 _short(d["value"]),
                 day(d["at"]),

@@ -36,6 +36,8 @@ def seal_data(*, now: datetime) -> None:
 def trail_head() -> str | None:
     """Digest of the seal over the newest change of the data; None while that is not sealed."""
     newest = _newest_change()
+    if newest is None:
+        return None
     sealed = SealedEntry.objects.filter(entry_id=newest).values("seal_id")
     return AuditSeal.objects.filter(pk__in=sealed).values_list("digest", flat=True).first()
 
@@ -52,7 +54,12 @@ def _newest_change() -> int | None:
 
 
 def cover(
-    *, title: str, sites: Iterable[Site], period_from: date | None, cut_off: date, is_pseudonymised: bool = True
+    *,
+    title: str,
+    sites: Iterable[Site],
+    period_from: date | None,
+    cut_off: date,
+    is_pseudonymised: bool = True,
 ) -> Cover:
     registry = Registry.current()
     return {

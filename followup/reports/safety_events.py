@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from followup.reports import charts
-from followup.reports.layout import Block, figure, num, paragraph, table, text
+from followup.reports.layout import Block, figure_or_words, grouped, num, paragraph, table, text
 from followup.reports.numbers import EventListingRow, SafetyNumbers
 from followup.reports.wording import count, day, decimal, heading, interval, label, plural, share
 
@@ -19,11 +19,16 @@ def grade_bars(numbers: SafetyNumbers) -> list[dict[str, Any]]:
 def event_blocks(numbers: SafetyNumbers) -> list[Block]:
     overview = _overview_table(numbers)
     by_term = _by_term_table(numbers)
-    by_term["rows"] = _grouped(numbers, by_term["rows"])
+    by_term["rows"] = grouped([row["soc"] for row in numbers["event_terms"]], by_term["rows"])
     bars = grade_bars(numbers)
     return [
         overview,
-        figure("Persons by system organ class and worst grade", "grades", charts.describe_event_grades(bars)),
+        figure_or_words(
+            bars,
+            "Persons by system organ class and worst grade",
+            "grades",
+            charts.describe_event_grades(bars),
+        ),
         by_term,
     ]
 
@@ -73,17 +78,6 @@ def _by_term_table(numbers: SafetyNumbers) -> Block:
         empty="No adverse event was recorded.",
         notes=["Each person counts once in a term, at the worst grade. “Not graded” is not grade 0."],
     )
-
-
-def _grouped(numbers: SafetyNumbers, rows: list[Any]) -> list[Any]:
-    """A heading row before the terms of each class."""
-    grouped, current = [], None
-    for source, row in zip(numbers["event_terms"], rows, strict=True):
-        if source["soc"] != current:
-            current = source["soc"]
-            grouped.append({"kind": "group", "cells": [{"text": current, "kind": "text"}]})
-        grouped.append(row)
-    return grouped
 
 
 def reaction_table(numbers: SafetyNumbers) -> Block:

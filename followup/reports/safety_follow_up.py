@@ -1,13 +1,14 @@
 """The follow-up, glycaemia and query tables of the safety report."""
 
 from followup.reports import charts
-from followup.reports.layout import Block, figure, num, paragraph, table, text
+from followup.reports.layout import Block, figure_or_words, grouped, num, paragraph, table, text
 from followup.reports.numbers import GlycaemiaRow, SafetyNumbers
 from followup.reports.wording import day, decimal, heading, plural
 
 
 def follow_up_blocks(numbers: SafetyNumbers) -> list[Block]:
     follow_up = numbers["follow_up"]
+    rows = follow_up["completeness"]
     seen, followed = follow_up["persons_seen_within_12_months"], follow_up["persons_under_follow_up"]
     unseen, without = follow_up["persons_unseen_for_14_months"], follow_up["persons_without_next_visit"]
     return [
@@ -15,9 +16,7 @@ def follow_up_blocks(numbers: SafetyNumbers) -> list[Block]:
             f"Of {plural(followed, 'person')} under follow-up, {seen} were seen within 12 months; {unseen} had no visit for "
             f"14 months or more; {without} had no next visit planned."
         ),
-        figure(
-            "Visits that fell due", "completeness", charts.describe_completeness(follow_up["completeness"])
-        ),
+        figure_or_words(rows, "Visits that fell due", "completeness", charts.describe_completeness(rows)),
         _counts_table(numbers),
         _by_site_table(numbers),
         _overdue_table(numbers),
@@ -42,12 +41,26 @@ def _counts_table(numbers: SafetyNumbers) -> Block:
 
 def _by_site_table(numbers: SafetyNumbers) -> Block:
     rows = numbers["follow_up"]["overdue_by_site"]
-    counts = ("persons_followed", "persons_overdue", "visits_overdue")
     return table(
         "Overdue by site",
-        [text("Site"), num("Under follow-up", "persons"), num("Overdue", "persons"), num("Overdue", "visits")],
-        [(row["site"], row["persons_followed"], row["persons_overdue"], row["visits_overdue"]) for row in rows],
-        totals=[("All", *[sum(row[name] for row in rows) for name in counts])],
+        [
+            text("Site"),
+            num("Under follow-up", "persons"),
+            num("Overdue", "persons"),
+            num("Overdue", "visits"),
+        ],
+        [
+            (row["site"], row["persons_followed"], row["persons_overdue"], row["visits_overdue"])
+            for row in rows
+        ],
+        totals=[
+            (
+                "All",
+                sum(row["persons_followed"] for row in rows),
+                sum(row["persons_overdue"] for row in rows),
+                sum(row["visits_overdue"] for row in rows),
+            )
+        ],
         empty="Nobody is in the registry.",
         width="narrow",
     )
@@ -84,7 +97,10 @@ def _overdue_table(numbers: SafetyNumbers) -> Block:
         ],
         empty="Nobody was overdue at the cut-off.",
         width="dense",
-        notes=["Each person once, with the visit late the longest and the number of visits late."],
+        notes=[
+            "Each person once, with the visit late the longest and the number of visits late. Visits planned before the "
+            "infusion are named only where no later one is overdue."
+        ],
     )
 
 
@@ -108,15 +124,12 @@ def glycaemia_table(numbers: SafetyNumbers) -> Block:
             "nothing.",
         ],
     )
-    grouped, current = [], None
-    for source, row in zip(numbers["glycaemia"], block["rows"], strict=False):
-        title = f"{source['measure']} ({source['unit']})" if source["unit"] != "1" else source["measure"]
-        if title != current:
-            current = title
-            grouped.append({"kind": "group", "cells": [{"text": title, "kind": "text"}]})
-        grouped.append(row)
-    block["rows"] = grouped
+    block["rows"] = grouped([_measure(row) for row in numbers["glycaemia"]], block["rows"])
     return block
+
+
+def _measure(row: GlycaemiaRow) -> str:
+    return row["measure"] if row["unit"] == "1" else f"{row['measure']} ({row['unit']})"
 
 
 def _glycaemia_cells(row: GlycaemiaRow) -> tuple[str | int, ...]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from followup.reports import charts
-from followup.reports.layout import NOT_OURS, Block, Section, figure, num, section, table, text
+from followup.reports.layout import NOT_OURS, Block, Section, figure_or_words, num, section, table, text
 from followup.reports.numbers import NeoplasiaRateRow, SafetyNumbers
 from followup.reports.safety_events import (
     NO_PROOF,
@@ -38,11 +38,17 @@ def safety_sections(numbers: SafetyNumbers) -> list[Section]:
 
 
 def safety_charts(numbers: SafetyNumbers) -> dict[str, dict[str, Any]]:
-    return {
-        "exposure": charts.safety_exposure_chart(_exposure_bars(numbers)),
-        "grades": charts.event_grades_chart(grade_bars(numbers)),
-        "completeness": charts.completeness_chart(numbers["follow_up"]["completeness"]),
-    }
+    """Only figures that show something: a section without data prints its sentence instead."""
+    exposure, grades = _exposure_bars(numbers), grade_bars(numbers)
+    completeness = numbers["follow_up"]["completeness"]
+    drawn = {}
+    if exposure:
+        drawn["exposure"] = charts.safety_exposure_chart(exposure)
+    if grades:
+        drawn["grades"] = charts.event_grades_chart(grades)
+    if completeness:
+        drawn["completeness"] = charts.completeness_chart(completeness)
+    return drawn
 
 
 def safety_summary(numbers: SafetyNumbers) -> list[dict[str, str]]:
@@ -89,8 +95,8 @@ def _main_rate(numbers: SafetyNumbers) -> NeoplasiaRateRow | None:
 
 
 def _rate_sentence(rate: NeoplasiaRateRow | None) -> str:
-    if rate is None:
-        return "No person-time yet."
+    if rate is None or not rate["person_years"]:
+        return f"No person-time with known neoplasia status. {NO_PROOF}"
     return (
         f"{decimal(rate['rate_per_100_person_years'], 2)} per 100 person-years, exact 95 % interval "
         f"{interval(rate['low'], rate['high'])}. {NO_PROOF}"
@@ -150,8 +156,8 @@ def _baseline(numbers: SafetyNumbers) -> list[Block]:
                     r["n"],
                     r["n_missing"],
                     _short(r["median"]),
-                    f"{_short(r['first_quartile'])} to {_short(r['third_quartile'])}",
-                    f"{_short(r['low'])} to {_short(r['high'])}",
+                    _between(r["first_quartile"], r["third_quartile"]),
+                    _between(r["low"], r["high"]),
                 )
                 for r in numbers["baseline"]
             ],
@@ -159,6 +165,10 @@ def _baseline(numbers: SafetyNumbers) -> list[Block]:
             notes=[f"Sex: {sexes}." if sexes else ""],
         )
     ]
+
+
+def _between(low: float | None, high: float | None) -> str:
+    return "–" if low is None or high is None else f"{low:g} to {high:g}"
 
 
 def _short(number: float | None) -> str:
@@ -182,7 +192,7 @@ def _exposure(numbers: SafetyNumbers) -> list[Block]:
     years = _years_table(numbers)
     bars = _exposure_bars(numbers)
     return [
-        figure("Infusions by source and route", "exposure", charts.describe_exposure(bars)),
+        figure_or_words(bars, "Infusions by source and route", "exposure", charts.describe_exposure(bars)),
         by_source,
         by_number,
         years,

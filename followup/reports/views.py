@@ -98,7 +98,13 @@ def report_run(request: HttpRequest, pk: int) -> HttpResponse:
         answer = HttpResponse()
         answer["HX-Refresh"] = "true"
         return answer
-    context = {"run": run, "title": _title(run), "job": _job(run), "facts": _facts(run), "breadcrumbs": _crumbs(_title(run))}
+    context = {
+        "run": run,
+        "title": _title(run),
+        "job": _job(run),
+        "facts": _facts(run),
+        "breadcrumbs": _crumbs(_title(run)),
+    }
     return render(request, "reports/report_run.html", context)
 
 
@@ -176,7 +182,11 @@ def _line(run: ReportRun) -> dict[str, Any]:
 
 def _job(run: ReportRun) -> dict[str, Any]:
     done = run.state == State.DONE
-    words = {State.WAITING: "Waiting for the worker.", State.DONE: f"{run.pages} pages.", State.CANCELLED: "Cancelled before it was begun."}
+    words = {
+        State.WAITING: "Waiting for the worker.",
+        State.DONE: f"{run.pages} pages.",
+        State.CANCELLED: "Cancelled before it was begun.",
+    }
     return {
         "running": run.state in RUNNING, "kind": MARK[run.state], "word": run.get_state_display(),
         "text": run.message or run.progress or words.get(State(run.state), ""),
@@ -189,7 +199,11 @@ def _job(run: ReportRun) -> dict[str, Any]:
 
 def _facts(run: ReportRun) -> list[dict[str, Any]]:
     names = "with name and birth date" if run.with_identifiers else "pseudonymised"
-    facts = [("Sites", _scope(run)), ("Identifiers", names), ("Asked for by", run.requested_by or "the system")]
+    facts = [
+        ("Sites", _scope(run)),
+        ("Identifiers", names),
+        ("Asked for by", run.requested_by or "the system"),
+    ]
     if run.state == State.DONE:
         facts += [("SHA-256 of the PDF", run.pdf_sha256), ("SHA-256 of the numbers", run.numbers_sha256)]
     return [{"label": label, "value": value} for label, value in facts]

@@ -6,45 +6,103 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('access', '0001_initial'),
-        ('patients', '0001_initial'),
+        ("access", "0001_initial"),
+        ("patients", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ReportRun',
+            name="ReportRun",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('safety', 'Periodic safety report'), ('patient', 'Patient report')], max_length=7)),
-                ('period_from', models.DateField(blank=True, null=True)),
-                ('period_to', models.DateField(blank=True, null=True)),
-                ('with_identifiers', models.BooleanField(default=False)),
-                ('state', models.CharField(choices=[('waiting', 'Waiting'), ('running', 'Being made'), ('done', 'Ready'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='waiting', max_length=9)),
-                ('progress', models.CharField(blank=True, max_length=120)),
-                ('message', models.CharField(blank=True, max_length=500)),
-                ('stored_as', models.CharField(blank=True, max_length=100)),
-                ('numbers_stored_as', models.CharField(blank=True, max_length=100)),
-                ('pdf_sha256', models.CharField(blank=True, max_length=64)),
-                ('numbers_sha256', models.CharField(blank=True, max_length=64)),
-                ('pages', models.PositiveIntegerField(blank=True, null=True)),
-                ('data_cut_off', models.DateTimeField(blank=True, null=True)),
-                ('requested_at', models.DateTimeField()),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('form_token', models.CharField(max_length=40)),
-                ('patient', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='patients.patient')),
-                ('requested_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('site', models.ForeignKey(blank=True, help_text='Empty: all sites', null=True, on_delete=django.db.models.deletion.PROTECT, to='access.site')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("safety", "Periodic safety report"), ("patient", "Patient report")],
+                        max_length=7,
+                    ),
+                ),
+                ("period_from", models.DateField(blank=True, null=True)),
+                ("period_to", models.DateField(blank=True, null=True)),
+                ("with_identifiers", models.BooleanField(default=False)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "Waiting"),
+                            ("running", "Being made"),
+                            ("done", "Ready"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="waiting",
+                        max_length=9,
+                    ),
+                ),
+                ("progress", models.CharField(blank=True, max_length=120)),
+                ("message", models.CharField(blank=True, max_length=500)),
+                ("stored_as", models.CharField(blank=True, max_length=100)),
+                ("numbers_stored_as", models.CharField(blank=True, max_length=100)),
+                ("pdf_sha256", models.CharField(blank=True, max_length=64)),
+                ("numbers_sha256", models.CharField(blank=True, max_length=64)),
+                ("pages", models.PositiveIntegerField(blank=True, null=True)),
+                ("data_cut_off", models.DateTimeField(blank=True, null=True)),
+                ("requested_at", models.DateTimeField()),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("form_token", models.CharField(max_length=40)),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="patients.patient",
+                    ),
+                ),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="Empty: all sites",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="access.site",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-requested_at', '-pk'],
-                'constraints': [models.UniqueConstraint(fields=('form_token',), name='one_report_per_form'), models.CheckConstraint(condition=models.Q(('period_from', None), ('period_from__lte', models.F('period_to')), _connector='OR'), name='report_period_is_ordered')],
+                "ordering": ["-requested_at", "-pk"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("form_token",), name="one_report_per_form"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("period_from", None),
+                            ("period_from__lte", models.F("period_to")),
+                            _connector="OR",
+                        ),
+                        name="report_period_is_ordered",
+                    ),
+                ],
             },
         ),
     ]

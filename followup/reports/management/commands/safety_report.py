@@ -21,7 +21,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--from", dest="period_from", type=day, required=True, metavar="D")
-        parser.add_argument("--to", dest="period_to", type=day, required=True, metavar="D", help="the cut-off")
+        parser.add_argument(
+            "--to", dest="period_to", type=day, required=True, metavar="D", help="the cut-off"
+        )
         parser.add_argument("--site", default="", metavar="S", help="only this site (its code)")
         add_output_options(parser)
 
@@ -38,7 +40,9 @@ class Command(BaseCommand):
             )  # fmt: skip
         except (RenderFailed, NumbersDisagree) as refusal:
             raise CommandError(str(refusal), returncode=1) from refusal
-        detail = f"safety report {period[0]} to {period[1]}, {site or 'all sites'}, numbers {made.numbers_sha256}"
+        detail = (
+            f"safety report {period[0]} to {period[1]}, {site or 'all sites'}, numbers {made.numbers_sha256}"
+        )
         with acting_as(by or "system:command", channel="command"):
             record_event(action="report", about="reports_reportrun", detail=detail, now=now)
         self.stdout.write(
