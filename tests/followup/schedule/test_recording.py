@@ -64,7 +64,7 @@ def test_until_then_it_stays_planned_with_what_was_answered(riverside, nora):
 @pytest.mark.parametrize("mode", ["phone", "letter", "records", "video"])
 def test_a_call_cannot_settle_an_examination(riverside, nora, mode):
     visit = visit_of(planned(riverside), "M12")
-    with pytest.raises(NotAccepted, match="Physical examination.*needs the patient on site") as refusal:
+    with pytest.raises(NotAccepted, match=r"Physical examination.*needs the patient on site") as refusal:
         record(visit, nora, {"physical_exam": Answer("done")}, contact_mode=mode)
     assert refusal.value.field == "physical_exam"
     saved = record(visit, nora, {"neoplasia_check": Answer("done")}, contact_mode=mode)
@@ -193,7 +193,7 @@ def test_an_unscheduled_visit_is_not_reopened(riverside, nora):
 def test_a_booking_on_a_closed_day_names_the_nearest_open_one(riverside, nora):
     visit = visit_of(planned(riverside, infused_on=date(2030, 9, 15)), "M6")  # due on 15 Mar 2031, a Saturday
     with pytest.raises(
-        NotAccepted, match="closed on Saturdays.*nearest open day in the window is 14 Mar 2031"
+        NotAccepted, match=r"closed on Saturdays.*nearest open day in the window is 14 Mar 2031"
     ):
         book(visit=visit, on=date(2031, 3, 15), by=nora, now=NOW, version=visit.version)
     with pytest.raises(NotAccepted, match="13 Mar 2031 is past"):
