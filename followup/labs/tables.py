@@ -93,8 +93,7 @@ def _line(
     latest = results[-1]
     change = ""
     if baseline is not None and latest.canonical_value is not None and not latest.comparator:
-        difference = latest.canonical_value - baseline
-        change = f"{difference:+.{analyte.decimals}f}".replace("-", "−")
+        change = _signed(latest.canonical_value - baseline, analyte.decimals)
     return Line(
         analyte=analyte,
         unit=unit_words(analyte.unit),
@@ -104,9 +103,17 @@ def _line(
     )
 
 
+def _signed(difference: Decimal, decimals: int) -> str:
+    """`−2.2`, `+0.4`; a difference that rounds to nothing has no sign."""
+    rounded = round(difference, decimals)
+    return f"{rounded:+f}".replace("-", "−") if rounded else f"{abs(rounded):f}"
+
+
 def cell(result: LabResult) -> Cell:
     analyte = ANALYTES[result.analyte]
     kind, word = FLAG_WORDS.get(result.flag, ("quiet", result.flag))
+    if result.flag == "ungradable" and not analyte.reference_for(result.patient.sex_at_birth):
+        word = ""  # nobody grades a weight
     shown = result.value_received
     if result.canonical_value is not None:
         shown = f"{result.comparator}{analyte.show(result.canonical_value)}"

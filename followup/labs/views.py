@@ -80,7 +80,9 @@ def patient_results(request: HttpRequest, patient_id: str) -> HttpResponse:
     user = signed_in(request)
     patient = _patient(user, patient_id, "labs.view")
     rows = LabResult.objects.visible_to(user).filter(patient=patient, withdrawn_at=None)
-    results = list(rows.select_related("laboratory").order_by("collected_on", "collected_at", "pk"))
+    results = list(
+        rows.select_related("laboratory", "patient").order_by("collected_on", "collected_at", "pk")
+    )
     derived = DerivedValue.objects.filter(patient=patient).order_by("-on_date", "code", "pk")
     number, show_all = derived.count(), "all" in request.GET
     context = {

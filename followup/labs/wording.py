@@ -60,11 +60,11 @@ def unit_words(ucum: str) -> str:
 
 
 def range_words(analyte: Analyte, sex: str) -> str:
-    """The reference range in the canonical unit: `4.0–5.6 %`, `up to 5 ug/L`; blank without one."""
+    """The reference range in the canonical unit: `4.0–5.6 %`, `up to 5 mg/L`; blank without one."""
     low, high = analyte.reference_for(sex).low, analyte.reference_for(sex).high
-    if low is None and high is None:
-        return ""
     unit = unit_words(analyte.unit)
-    if low is None:
-        return f"up to {high:f} {unit}".strip()
-    return f"{low:f}–{high:f} {unit}".strip() if high is not None else f"from {low:f} {unit}".strip()
+    if low is not None and high is not None:
+        return f"{analyte.show(low)}–{analyte.show(high)} {unit}".strip()
+    if high is not None:
+        return f"up to {analyte.show(high)} {unit}".strip()
+    return f"from {analyte.show(low)} {unit}".strip() if low is not None else ""
