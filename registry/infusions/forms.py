@@ -31,10 +31,10 @@ class LotChoice(forms.ModelChoiceField):
         super().__init__(queryset=lots, empty_label="choose a lot", **kwargs)
 
     def label_from_instance(self, obj: Any) -> str:
+        state = "" if obj.state == Lot.State.RELEASED else f" · {obj.get_state_display().upper()}"
         millions = f"{self.left.get(obj.pk, 0) / 1_000_000:,.0f}".replace(",", "\u202f")
         ends = f", usable to {obj.expires_on.day} {obj.expires_on:%b %Y}" if obj.expires_on else ""
-        state = "" if obj.state == Lot.State.RELEASED else f" · {obj.get_state_display().upper()}"
-        return f"{obj.code} · {obj.get_tissue_source_display()} · {millions} million left{ends}{state}"
+        return f"{obj.code}{state} · {obj.get_tissue_source_display()} · {millions} million left{ends}"
 
 
 def weight_field() -> forms.DecimalField:
@@ -65,6 +65,10 @@ def day_field(label: str) -> forms.DateField:
     return forms.DateField(label=label, widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}))
 
 
+def time_box() -> forms.TimeInput:
+    return forms.TimeInput(format="%H:%M", attrs={"type": "time"})
+
+
 def route_field() -> forms.ChoiceField:
     return forms.ChoiceField(label="Route", choices=[("", "choose a route"), *Route.choices])
 
@@ -93,8 +97,8 @@ class InfusionForm(forms.Form):
     """Everything of the infusion but its doses. Times are those of the site's clock."""
 
     infused_on = day_field("Day of the infusion")
-    started = forms.TimeField(label="Start", required=False, widget=forms.TimeInput(format="%H:%M"))
-    ended = forms.TimeField(label="End", required=False, widget=forms.TimeInput(format="%H:%M"))
+    started = forms.TimeField(label="Start", required=False, widget=time_box())
+    ended = forms.TimeField(label="End", required=False, widget=time_box())
     route = route_field()
     weight_kg = weight_field()
     origin = forms.ChoiceField(label="Where it was given", choices=Infusion.Origin.choices)
@@ -123,7 +127,7 @@ class InfusionForm(forms.Form):
         )
         self.order_fields(["order"])
         for name, label in (("started", "start"), ("ended", "end")):
-            attrs = {"type": "time", "data-now-zone": self.zone, "data-now-label": label}
+            attrs = {"data-now-zone": self.zone, "data-now-label": label}
             self.fields[name].widget.attrs.update(attrs)
         self.initial = {"infused_on": today, "form_token": new_token()} | self.initial
 

@@ -244,7 +244,7 @@ def _answers(form: InfusionForm, columns: dict[str, Any]) -> list[dict[str, Any]
 
 def _in_words(name: str, value: Any, choices: dict[Any, Any]) -> str:
     if value in (None, ""):
-        return ""
+        return "no order in the registry" if name == "order" else ""
     if isinstance(value, date):
         return f"{value.day} {value:%b %Y}"
     if name in {"started", "ended"}:
