@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from django.apps import apps
-from django.db.models import Model
+from django.db.models import AutoField, BigAutoField, BigIntegerField, IntegerField, Model, OneToOneField
 
 EXEMPT = {
     "audit.auditentry": "the trail itself: append-only by its own triggers",
@@ -28,10 +28,14 @@ HIDDEN_COLUMNS = {
 }
 
 
+NUMERIC = (AutoField, BigAutoField, IntegerField, BigIntegerField, OneToOneField)
+
+
 @dataclass(frozen=True)
 class Table:
     name: str
     pk: str
+    numeric_pk: bool
     columns: tuple[str, ...]
     hidden: frozenset[str]
 
@@ -41,7 +45,7 @@ def audited_tables() -> Iterator[Table]:
         meta = model._meta
         columns = tuple(field.column for field in meta.local_concrete_fields)
         hidden = frozenset(HIDDEN_COLUMNS.get(meta.db_table, set()))
-        yield Table(meta.db_table, meta.pk.column, columns, hidden)
+        yield Table(meta.db_table, meta.pk.column, isinstance(meta.pk, NUMERIC), columns, hidden)
 
 
 def audited_models() -> list[type[Model]]:

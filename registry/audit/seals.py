@@ -99,29 +99,38 @@ def _broken_entries(one: AuditSeal, recorded: dict[int, str]) -> Iterator[Proble
 
 
 def _rows_unlike_their_trail() -> Iterator[Problem]:
+    """Each row beside what the trail last recorded of it, in either direction; the trail's index finds each in one step."""
     for table in audited_tables():
         with connection.cursor() as cursor:
-            cursor.execute(_unlike_query(table), [table.name])
-            for row_id, in_table, in_trail in cursor.fetchall():
-                if what := _difference(in_table, in_trail):
-                    yield Problem("row", f"{table.name} {row_id}", what)
+            for query in (_altered_rows(table), _vanished_rows(table)):
+                cursor.execute(query, [table.name])
+                for row_id, in_table, in_trail in cursor.fetchall():
+                    if what := _difference(in_table, in_trail):
+                        yield Problem("row", f"{table.name} {row_id}", what)
 
 
-def _unlike_query(table: Table) -> str:
-    """Rows whose content now is not what the trail last recorded, in either direction."""
+LAST = "action IN ('insert', 'update', 'delete') ORDER BY e.id DESC LIMIT 1"
+
+
+def _altered_rows(table: Table) -> str:
     now = triggers.row_as_json(connection.vendor, table, "t")
-    pk = f'CAST(t."{table.pk}" AS text)'
-    last = (
-        "SELECT row_id, new FROM audit_entry WHERE id IN "
-        "(SELECT max(id) FROM audit_entry WHERE table_name = %s AND action IN ('insert', 'update', 'delete') "
-        "GROUP BY row_id)"
-    )
+    row_id = f'CAST(t."{table.pk}" AS text)'
+    last = f"SELECT e.new FROM audit_entry e WHERE e.table_name = %s AND e.row_id = {row_id} AND {LAST}"
     return (
-        f'WITH last AS ({last}), now AS (SELECT {pk} AS row_id, {now} AS content FROM "{table.name}" t) '
-        "SELECT now.row_id, now.content, last.new FROM now LEFT JOIN last ON last.row_id = now.row_id "
-        "WHERE last.new IS NULL OR last.new <> now.content "
-        "UNION ALL SELECT last.row_id, NULL, last.new FROM last LEFT JOIN now ON now.row_id = last.row_id "
-        "WHERE now.row_id IS NULL AND last.new <> '' ORDER BY 1"
+        f"SELECT row_id, now, last FROM (SELECT {row_id} AS row_id, {now} AS now, ({last}) AS last "
+        f'FROM "{table.name}" t) AS rows WHERE last IS NULL OR last <> now ORDER BY row_id'
+    )
+
+
+def _vanished_rows(table: Table) -> str:
+    here = f'SELECT 1 FROM "{table.name}" t WHERE CAST(t."{table.pk}" AS text) = known.row_id'
+    if table.numeric_pk:
+        here = f'SELECT 1 FROM "{table.name}" t WHERE t."{table.pk}" = CAST(known.row_id AS bigint)'
+    known = "SELECT DISTINCT row_id FROM audit_entry WHERE table_name = %s AND action = 'insert'"
+    last = f"SELECT e.new FROM audit_entry e WHERE e.table_name = '{table.name}' AND e.row_id = known.row_id AND {LAST}"
+    return (
+        f"SELECT row_id, NULL, last FROM (SELECT known.row_id, ({last}) AS last FROM ({known}) AS known "
+        f"WHERE NOT EXISTS ({here})) AS gone WHERE last <> '' ORDER BY row_id"
     )
 
 
