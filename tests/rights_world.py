@@ -31,6 +31,7 @@ class Case:
     acts: tuple[str, ...]
     kwargs: Callable[[World], dict[str, Any]] = lambda world: {}
     of_site: bool = True
+    may_hide: bool = False  # the view narrows further than the act: 403 and 404 are answers too
 
 
 @dataclass

@@ -84,9 +84,14 @@ def _nobody(url: str) -> Iterator[str]:
 
 
 def _own_site(url: str, case: Case, world: World) -> Iterator[str]:
+    """Whether a view looks at the method or at the right first, who may not do the act is refused."""
+    answered = ANSWERED | {403, 404} if case.may_hide else ANSWERED
     for role, user in world.own.items():
+        may = allowed(role, case)
         status = answer(user, url).status_code
-        expected = ANSWERED if allowed(role, case) else {403}
+        if status == 405 and not may:
+            status = answer(user, url, "post").status_code
+        expected = answered if may else {403}
         if status not in expected:
             yield f"{role}: {status}, expected {sorted(expected)}"
 
@@ -118,6 +123,6 @@ def test_account_pages_ask_for_sign_in(name: str, world: World) -> None:
 
 def test_a_person_without_a_role_sees_nothing(world: World) -> None:
     nobody = User.objects.create(username="new", full_name="New", date_joined=world.patient.created_at)
-    for name, case in CASES.items():
-        if not case.kwargs(world):
+    for name in CASES:
+        if not addresses()[name].pattern.converters:
             assert answer(nobody, reverse(name)).status_code == 403, name
