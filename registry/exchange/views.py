@@ -65,7 +65,11 @@ def import_new(request: HttpRequest) -> HttpResponse:
         nudge.after_commit(tasks.work_waiting)
         return redirect("exchange:import_run", pk=run.pk)
     allowed = [resource for resource in kinds() if user.may(resource.act)]
-    return render(request, "exchange/import_new.html", {"form": form, "resources": allowed})
+    return render(
+        request,
+        "exchange/import_new.html",
+        {"form": form, "resources": [{"kind": one.kind, "title": one.title} for one in allowed]},
+    )
 
 
 @needs(*IMPORT_ACTS)
