@@ -18,6 +18,8 @@ from registry.access.models import Site, User
 from registry.infusions.models import Infusion
 from registry.patients.models import Patient, Status
 
+SHORT = {Status.LOST: "Lost"}
+
 
 @dataclass
 class SiteRow:
@@ -39,7 +41,7 @@ class SiteRow:
 
     @property
     def status_counts(self) -> list[dict[str, str | int]]:
-        return [{"label": s.label, "number": self.by_status.get(s.value, 0)} for s in Status]
+        return [{"label": SHORT.get(s, s.label), "number": self.by_status.get(s.value, 0)} for s in Status]
 
     @property
     def complete_percent(self) -> int | None:
@@ -65,7 +67,7 @@ def site_rows(user: User, sites: Sequence[Site], days: Mapping[int, date]) -> li
 
 def total_row(rows: Sequence[SiteRow]) -> SiteRow:
     """The rows added up, column by column; a column nobody may read stays empty."""
-    total = SiteRow(name="All sites together")
+    total = SiteRow(name="All sites")
     for status in Status.values:
         total.by_status[status] = sum(row.by_status.get(status, 0) for row in rows)
     for name in COUNTED:

@@ -24,6 +24,7 @@ SHOWN_FIRST = (
     "ldl", "alt", "crp", "ca19_9", "cea", "afp",
 )  # fmt: skip
 ROWS = 9
+DRAWN_DECIMALS = 2
 
 
 @dataclass(frozen=True)
@@ -86,15 +87,17 @@ def timeline(facts: PatientFacts, results: Results) -> dict[str, Any] | None:
     }
 
 
-def latest_results(results: Results) -> list[LatestResult]:
+def latest_results(results: Results, sex: str) -> list[LatestResult]:
     """The last value of each of the analytes that matter most here; the rest stand on the laboratory page."""
     known = [code for code in SHOWN_FIRST if results.points.get(code)]
-    return [_latest(ANALYTES[code], results) for code in known[:ROWS]]
+    return [_latest(ANALYTES[code], results, sex) for code in known[:ROWS]]
 
 
-def _latest(analyte: Analyte, results: Results) -> LatestResult:
+def _latest(analyte: Analyte, results: Results, sex: str) -> LatestResult:
     point = results.points[analyte.code][-1]
     kind, word = FLAG_WORDS.get(point.flag, ("quiet", point.flag.replace("_", " ")))
+    if not point.flag and not analyte.reference_for(sex):
+        word = ""  # without a range a blank flag says nothing
     return LatestResult(
         label=analyte.short,
         shown=f"{point.comparator}{analyte.show(point.value)}",
@@ -119,7 +122,11 @@ def _change(analyte: Analyte, point: Point, baseline: Decimal | None) -> str:
 
 def _drawn(results: Results, code: str) -> list[dict[str, Any]]:
     return [
-        {"date": point.day.isoformat(), "value": _float(point.value), "comparator": point.comparator[:1]}
+        {
+            "date": point.day.isoformat(),
+            "value": round(float(point.value), DRAWN_DECIMALS),
+            "comparator": point.comparator[:1],
+        }
         for point in results.points.get(code, [])
         if point.status == "ok"
     ]

@@ -121,7 +121,7 @@ def patient_record(request: HttpRequest, patient_id: str) -> HttpResponse:
     results = record.results_of(facts, user)
     context |= {
         "chart": record.timeline(facts, results),
-        "latest": record.latest_results(results),
+        "latest": record.latest_results(results, facts.patient.sex_at_birth),
         "next_visits": [_next_row(visit, facts.day) for visit in facts.next_visits],
         "sees_labs": user.may("labs.view", facts.patient.site_id),
         "sees_work": user.may("worklist.view", facts.patient.site_id),
@@ -209,7 +209,7 @@ def site_overview(request: HttpRequest) -> HttpResponse:
     context = {
         "rows": rows,
         "total": overview.total_row(rows) if len(rows) > 1 else None,
-        "statuses": [status.label for status in Status],
+        "statuses": [overview.SHORT.get(status, status.label) for status in Status],
         "now": now,
     }
     return render(request, "desk/overview.html", context)
