@@ -13,7 +13,7 @@ from followup.neoplasia.models import CheckItem, NeoplasiaCheck, Neoplasm
 from followup.neoplasia.rules import ANSWERS, DAYS_TO_CLOSE, ITEM_BY_CODE, SECTIONS
 from registry.access.models import User
 from registry.partial_dates import earliest
-from registry.patients.models import Query
+from registry.patients.models import Patient, Query
 from registry.patients.queries import record_of
 
 STATUS_KINDS = {
@@ -120,4 +120,15 @@ def conflicts(form: BaseForm, stored: dict[str, Any]) -> list[dict[str, str]]:
         {"label": str(field.label), "mine": mine, "theirs": theirs}
         for field, mine, theirs in pairs
         if mine != theirs
+    ]
+
+
+def person_crumbs(patient: Patient, last: str) -> list[dict[str, str]]:
+    return [
+        {"label": "Safety", "url": reverse("safety:event_list")},
+        {
+            "label": patient.patient_id,
+            "url": reverse("desk:patient_record", args=[patient.patient_id]),
+        },
+        {"label": last, "url": ""},
     ]

@@ -95,6 +95,7 @@ def _check_form(request: HttpRequest, patient: Patient, visit: Visit | None) -> 
         "patient": patient,
         "visit": visit,
         "last_examined_on": actions.last_examined_on(patient),
+        "breadcrumbs": pages.person_crumbs(patient, "Neoplasia check"),
         "today": today,
         "now": now,
     }
@@ -126,6 +127,7 @@ def check(request: HttpRequest, pk: int) -> HttpResponse:
         "sections": pages.sections_of(shown),
         "cases": Neoplasm.objects.filter(found_at_check=shown),
         "last_examined_on": actions.last_examined_on(shown.patient),
+        "breadcrumbs": pages.person_crumbs(shown.patient, "Neoplasia check"),
         "now": clock.now(),
     }
     return render(request, "neoplasia/check.html", context)
@@ -144,9 +146,10 @@ def case_report(request: HttpRequest, patient_id: str) -> HttpResponse:
         messages.success(request, f"{stored.case_ref}: accepted as reported.")
         return redirect("neoplasia:case", pk=stored.pk)
     context = {
-        "form": form, "patient": patient, "title": "Report a neoplasm", "submit_label": "Save as reported", "now": now,
+        "form": form, "patient": patient, "title": "Report a neoplasm",
+        "breadcrumbs": pages.person_crumbs(patient, "Report a neoplasm"), "submit_label": "Save as reported", "now": now,
         "lead": "It is accepted as reported and counts from its date. What is missing becomes a query.",
-        "cancel_url": reverse("desk:patient_record", args=[patient_id]), "version": "", "danger": False,
+        "cancel_url": reverse("desk:patient_record", args=[patient_id]), "form_version": "", "danger": False,
     }  # fmt: skip
     return render(request, "neoplasia/case_form.html", context)
 
@@ -299,7 +302,7 @@ def _case_form(
             version, moved_on = str(stored.version), True
     context = {
         "form": form, "case": stored, "patient": stored.patient, "title": f"{title}: {stored.case_ref}",
-        "submit_label": submit_label, "lead": lead, "version": version, "moved_on": moved_on,
+        "submit_label": submit_label, "lead": lead, "form_version": version, "moved_on": moved_on,
         "conflicts": pages.conflicts(form, before) if moved_on else [], "danger": False,
         "cancel_url": reverse("neoplasia:case", args=[stored.pk]),
         "breadcrumbs": pages.crumbs(stored, title), "now": clock.now(),

@@ -15,6 +15,7 @@ from followup.safety.models import (
     SERIOUSNESS_CRITERIA,
     AdverseEvent,
     Expectedness,
+    Outcome,
     Relatedness,
 )
 from registry.access.models import Site
@@ -138,6 +139,7 @@ class EventForm(SeriousnessFields, EventModelForm):
         infusion.queryset = Infusion.objects.filter(patient=patient) if patient else Infusion.objects.none()
         infusion.empty_label = "None, or not known"
         cast(forms.TypedChoiceField, self.fields["severity_grade"]).choices = grade_choices(self.term)
+        cast(forms.TypedChoiceField, self.fields["outcome"]).choices = [("", "Not known"), *Outcome.choices]
         self.fields["term"].widget.attrs |= {
             "hx-get": reverse_lazy("safety:grades"),
             "hx-target": "#grades",

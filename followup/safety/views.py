@@ -209,7 +209,7 @@ def _form(
         "patient": stored.patient,
         "terms": TERMS,
         "act": act,
-        "version": opened,
+        "form_version": opened,
         "moved_on": moved_on,
         "conflicts": pages.conflicts(form, theirs, names) if moved_on and act != "Withdraw" else [],
         "breadcrumbs": pages.event_crumbs(stored, act),

@@ -60,11 +60,11 @@ def visit(maria):
 
 @pytest.fixture
 def check(maria, nora):
-    def record(form_token="a", **more):
+    def record(**more):
         given = {
-            "on_date": TODAY, "contact_mode": "on_site", "outcome": "no_suspicion", "answers": ANSWERS,
+            "on_date": TODAY, "contact_mode": "on_site", "outcome": "no_suspicion", "answers": ANSWERS, "form_token": "a",
         } | more  # fmt: skip
-        return record_check(patient=maria, by=nora, now=NOW, form_token=form_token, **given)
+        return record_check(patient=maria, by=nora, now=NOW, **given)
 
     return record
 
