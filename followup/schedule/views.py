@@ -66,7 +66,7 @@ def patient_schedule(request: HttpRequest, patient_id: str) -> HttpResponse:
     visits = Visit.objects.filter(patient=patient).select_related("timepoint").order_by("pk")
     parts = _parts_of(patient)
     rows = [pages.line_of(each, today) | parts.get(each.pk, {"parts": 0}) for each in visits]
-    rows.sort(key=lambda row: (row["day"], row["visit"].pk))
+    rows.sort(key=lambda row: (row["day"] or today, row["visit"].pk))
     context = {
         "patient": patient,
         "now": now,
