@@ -96,15 +96,9 @@ def derive_fasting_indices(
         "insulin_free": _yes_no(insulin_free),
         "insulin_pmol_per_miu": str(insulin_pmol_per_miu),
     }
-    doubts = [
-        *_fasting_doubts(fasting),
-        *_insulin_doubts(insulin_status, insulin_free),
-        *(
-            []
-            if abs(minutes_apart) <= MAX_MINUTES_APART
-            else ["glucose and insulin more than 5 minutes apart"]
-        ),
-    ]
+    doubts = _fasting_doubts(fasting) + _insulin_doubts(insulin_status, insulin_free)
+    if abs(minutes_apart) > MAX_MINUTES_APART:
+        doubts.append("glucose and insulin more than 5 minutes apart")
     formulas = {
         "homa_ir": indices.homa_ir,
         "homa_beta": indices.homa_beta,
