@@ -99,7 +99,7 @@ def _last_of(patient: Patient) -> dict[str, Any]:
     deaths = StatusEvent.objects.filter(**of_patient, status=Status.DECEASED)
     holds = InfusionHold.objects.filter(**of_patient, released_at=None).order_by("-opened_at", "-pk")
     calls, visits = calls.order_by("-at", "-pk"), visits.order_by("-actual_date", "-pk")
-    return (
+    return dict(
         Patient.objects.filter(pk=patient.pk)
         .values(
             called_at=Subquery(calls.values("at")[:1]),

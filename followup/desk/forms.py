@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from django import forms
+from django.http import QueryDict
 
 from registry.access.models import Site
 
@@ -10,21 +11,18 @@ EVERYONE, MINE = "everyone", "mine"
 
 
 class TodayFilter(forms.Form):
-    at = forms.ChoiceField(label="at", required=False)
     whose = forms.ChoiceField(
         label="for",
         required=False,
         choices=[(EVERYONE, "everyone"), (MINE, "my role")],
     )
 
-    def __init__(self, *args: object, sites: Sequence[Site], **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, asked: QueryDict, *, sites: Sequence[Site]) -> None:
+        super().__init__(asked)
         self._sites = {site.code: site for site in sites}
         if len(sites) > 1:
-            all_sites = [("", f"all {len(sites)} sites")]
-            self.fields["at"].choices = all_sites + [(site.code, site.name) for site in sites]
-        else:
-            del self.fields["at"]
+            choices = [("", f"all {len(sites)} sites"), *((site.code, site.name) for site in sites)]
+            self.fields["at"] = forms.ChoiceField(label="at", required=False, choices=choices)
 
     @property
     def site(self) -> Site | None:
@@ -33,4 +31,4 @@ class TodayFilter(forms.Form):
 
     @property
     def is_mine(self) -> bool:
-        return self["whose"].value() == MINE
+        return bool(self["whose"].value() == MINE)

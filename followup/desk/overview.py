@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 
 from followup.desk import waiting
 from followup.desk.facts import SETTLED
@@ -99,13 +100,13 @@ def _counts(
     ]
 
 
-def _per_site(rows: object, counted: str) -> dict[int, int]:
+def _per_site(rows: QuerySet[Any], counted: str) -> dict[int, int]:
     return dict(
         rows.order_by().values("site").annotate(n=Count(counted, distinct=True)).values_list("site", "n")
     )
 
 
-def _open_serious(user: User, sites: Sequence[Site]) -> object:
+def _open_serious(user: User, sites: Sequence[Site]) -> QuerySet[AdverseEvent]:
     """The same rule as `AdverseEvent.counts_as_serious`, for events that are not settled."""
     is_serious = (
         Q(is_serious=True) | ~Q(seriousness_criteria="") | Q(outcome=Outcome.FATAL) | Q(severity_grade=5)
@@ -118,7 +119,8 @@ def _completeness(
     user: User, sites: Sequence[Site], days: Mapping[int, date]
 ) -> tuple[dict[int, int], dict[int, int]]:
     """Visits whose window has closed by the site's day and that were required, and how many of them were done."""
-    closed, done = defaultdict(int), defaultdict(int)
+    closed: dict[int, int] = defaultdict(int)
+    done: dict[int, int] = defaultdict(int)
     visits = Visit.objects.visible_to(user).filter(waiting.late_on(sites, days))
     required = visits.exclude(state=Visit.State.NOT_REQUIRED)
     for row in (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, Subquery, Value, When, Window
@@ -22,8 +23,26 @@ DAYS_AHEAD = 7
 LONGEST_WINDOW_DAYS = 400  # lets the index on target dates find what may have opened
 
 
-def work_items(user: User, sites: Sequence[Site], *, show_all: str) -> list[WorkItem]:
-    """The first of each kind with the counts `of_level` and `of_kind`, and `is_mine` for this person's roles."""
+@dataclass(frozen=True)
+class CountedItem:
+    item: WorkItem
+    is_mine: bool
+    of_level: int
+    of_kind: int
+
+
+@dataclass(frozen=True)
+class CountedVisit:
+    """`step` is the most urgent reminder that stands open, if any."""
+
+    visit: Visit
+    group: str
+    of_group: int
+    step: str
+
+
+def work_items(user: User, sites: Sequence[Site], *, show_all: str) -> list[CountedItem]:
+    """The first of each kind, with how many there are of its level and kind, and whether it is for this person's roles."""
     roles = [grant.role for grant in user.grants]
     items = WorkItem.objects.visible_to(user).open().filter(site__in=sites)
     if not user.may("events.view"):
@@ -39,16 +58,14 @@ def work_items(user: User, sites: Sequence[Site], *, show_all: str) -> list[Work
         room=Case(When(level="alarm", then=Value(alarms)), default=Value(others)),
     )
     found = counted.filter(place__lte=F("room")).select_related("patient", "site")
-    return list(found.order_by("level", "due_on", "pk"))
+    rows = ((item, vars(item)) for item in found.order_by("level", "due_on", "pk"))
+    return [CountedItem(item, bool(n["is_mine"]), n["of_level"], n["of_kind"]) for item, n in rows]
 
 
 def waiting_visits(
     user: User, sites: Sequence[Site], days: Mapping[int, date], *, show_all: str
-) -> list[Visit]:
-    """Late ones first, then those open, about to open or reminded of: soonest to close first.
-
-    With `group`, `of_group` = how many there are in it, and `step` = the most urgent reminder that stands open.
-    """
+) -> list[CountedVisit]:
+    """Late ones first, then those open, about to open or reminded of: soonest to close first."""
     late = late_on(sites, days)
     reminded = Reminder.objects.filter(site__in=sites, is_open=True)
     candidates = late | _due_on(sites, days) | Q(pk__in=reminded.order_by().values("visit"))
@@ -69,7 +86,11 @@ def waiting_visits(
         )
     )
     found = counted.filter(place__lte=F("room")).select_related("patient", "site", "timepoint")
-    return list(found.order_by("-group", F("window_closes").asc(nulls_last=True), "pk"))
+    rows = (
+        (visit, vars(visit))
+        for visit in found.order_by("-group", F("window_closes").asc(nulls_last=True), "pk")
+    )
+    return [CountedVisit(visit, n["group"], n["of_group"], n["step"] or "") for visit, n in rows]
 
 
 def waiting_for(user: User) -> VisitQuerySet:

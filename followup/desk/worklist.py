@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from django.db.models import Count, Max
 
 from followup.desk import waiting
+from followup.desk.waiting import CountedItem, CountedVisit
 from followup.desk.wording import assessment_words, counted, day_words, window_words
 from followup.reminders.models import SweepRun
 from followup.schedule.models import ContactAttempt, Visit, VisitAssessment, WorkItem
@@ -33,6 +34,7 @@ class WorkLine:
 @dataclass(frozen=True)
 class VisitLine:
     visit: Visit
+    step: str
     day: date
     status: str
     identity: IdentityFacts | None
@@ -129,8 +131,9 @@ def todays_work(
     work = Worklist(days=days)
     items = waiting.work_items(user, within, show_all=show_all)
     visits = waiting.waiting_visits(user, within, days, show_all=show_all)
-    shown = [item for item in items if item.is_mine or not mine]
-    patients = {row.patient_id: row.patient for row in [*shown, *visits] if row.patient}
+    shown = [one for one in items if one.is_mine or not mine]
+    patients = {one.item.patient_id: one.item.patient for one in shown if one.item.patient}
+    patients |= {one.visit.patient_id: one.visit.patient for one in visits}
     identities = read_identifiers(user, patients.values(), now=now)
     _fill_work(work, user, items, shown, identities)
     _fill_visits(work, user, visits, identities)
@@ -144,38 +147,44 @@ def todays_work(
 def _fill_work(
     work: Worklist,
     user: User,
-    items: Sequence[WorkItem],
-    shown: Sequence[WorkItem],
+    items: Sequence[CountedItem],
+    shown: Sequence[CountedItem],
     identities: Mapping[int, IdentityFacts],
 ) -> None:
-    of_level = {item.level: item.of_level for item in items}
+    of_level = {one.item.level: one.of_level for one in items}
     work.alarms, work.tasks = of_level.get("alarm", 0), of_level.get("due", 0)
     roles = {grant.role for grant in user.grants}
-    listed: dict[tuple[str, str, int], list[WorkItem]] = defaultdict(list)
-    for item in shown:
+    listed: dict[tuple[str, str, bool], list[CountedItem]] = defaultdict(list)
+    for one in shown:
+        item = one.item
         who = "you" if item.role in roles else ROLES.get(item.role, "")
         identity = identities.get(item.patient_id) if item.patient_id else None
         work.work_lines.append(WorkLine(item, work.days[item.site_id], who, identity))
-        listed[(item.level, item.kind, item.is_mine)].append(item)
+        listed[(item.level, item.kind, one.is_mine)].append(one)
     for (_, kind, _), some in listed.items():
         if some[0].of_kind > len(some):
             work.more_work.append(More(some[0].of_kind - len(some), kind.replace("_", " ")))
 
 
 def _fill_visits(
-    work: Worklist, user: User, visits: Sequence[Visit], identities: Mapping[int, IdentityFacts]
+    work: Worklist,
+    user: User,
+    counted_visits: Sequence[CountedVisit],
+    identities: Mapping[int, IdentityFacts],
 ) -> None:
-    parts = _parts_due(visits)
-    attempts = _attempts(visits)
+    visits = [one.visit for one in counted_visits]
+    parts, attempts = _parts_due(visits), _attempts(visits)
     recorder, reader = user.scope("visits.record"), user.scope("patients.view")
     lines: dict[str, list[VisitLine]] = {waiting.LATE: [], waiting.DUE: []}
-    counts = {visit.group: visit.of_group for visit in visits}
-    for visit in visits:
+    counts = {one.group: one.of_group for one in counted_visits}
+    for one in counted_visits:
+        visit = one.visit
         day = work.days[visit.site_id]
         number, last_at = attempts.get(visit.pk, (0, None))
-        lines[visit.group].append(
+        lines[one.group].append(
             VisitLine(
                 visit=visit,
+                step=one.step,
                 day=day,
                 status=visit.status_on(day),
                 identity=identities.get(visit.patient_id),
