@@ -148,12 +148,12 @@ def _still_to_tell(message: MailMessage, recipient: User, as_of: datetime) -> in
     """Unlinks what this person must not be told of any more, and counts the rest."""
     rows = message.reminders.filter(is_open=True, state__in=TO_TELL, visit__state="planned").order_by("pk")
     by_group: dict[tuple[int, str], list[tuple[int, int]]] = defaultdict(list)
-    for pk, patient, site, kind in rows.values_list("pk", "patient_id", "site_id", "recipient_kind"):
-        by_group[(site, kind)].append((pk, patient))
+    for pk, patient, site_id, kind in rows.values_list("pk", "patient_id", "site_id", "recipient_kind"):
+        by_group[(site_id, kind)].append((pk, patient))
     keep: set[int] = set()
     for (site_id, kind), group in by_group.items():
-        site = Site.objects.get(pk=site_id)
-        today = calendar.local_date(as_of, site.time_zone)
+        zone = Site.objects.values_list("time_zone", flat=True).get(pk=site_id)
+        today = calendar.local_date(as_of, zone)
         if recipient.pk in staff_of(site_id, on=today, user_id=recipient.pk).recipients(kind):
             reach = standings(patient for _, patient in group)
             keep |= {pk for pk, patient in group if reach[patient].reach.tell_staff}
