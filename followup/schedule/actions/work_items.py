@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
 from django.db.models import QuerySet
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from followup.schedule.models import WorkItem
 from followup.schedule.rules import local_day
@@ -146,17 +146,9 @@ def _item(query: Query, site: Site, now: datetime) -> WorkItem:
         patient=query.patient,
         site=site,
         title=f"{words}: {query.reason}"[:200],
-        url=_address(query),
+        url=reverse("patients:query", args=[query.pk]),
         level=WorkItem.Level.DUE,
         role="investigator" if query.record.startswith(INVESTIGATOR_TABLES) else "nurse",
         due_on=local_day(now, site.time_zone) + timedelta(days=DAYS_TO_ANSWER_A_QUERY),
         opened_at=now,
     )
-
-
-def _address(query: Query) -> str:
-    """The page of the query; where pages of queries are not served, the record of its patient."""
-    try:
-        return reverse("patients:query", args=[query.pk])
-    except NoReverseMatch:
-        return f"/patients/{query.patient.patient_id}/" if query.patient else "/today/"

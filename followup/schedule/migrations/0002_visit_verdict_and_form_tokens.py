@@ -23,7 +23,9 @@ class Migration(migrations.Migration):
             model_name="visit",
             name="out_of_window",
             field=models.BooleanField(
-                blank=True, help_text="Of a visit with its date: judged by the anchor as it stands now", null=True
+                blank=True,
+                help_text="Of a visit with its date: judged by the anchor as it stands now",
+                null=True,
             ),
         ),
         migrations.AddConstraint(
