@@ -37,6 +37,12 @@ def latest(text: str) -> date:
     return date(year, month, day or calendar.monthrange(year, month)[1])
 
 
+def in_words(text: str) -> str:
+    """As clinic staff write it: `14 Mar 2031`, `Mar 2014`, `2014`."""
+    year, month, day = _parts(text)
+    return " ".join(str(part) for part in (day, month and calendar.month_abbr[month], year) if part)
+
+
 def certainly_before(first: str, second: str) -> bool:
     """True only when no reading of the two dates lets `first` be on or after `second`."""
     return latest(first) < earliest(second)

@@ -227,7 +227,7 @@ def record_consents(*, entries: Sequence[tuple[Patient, ConsentFacts]], now: dat
 
 
 def _documents(entries: Sequence[tuple[Patient, ConsentFacts]], now: datetime) -> dict[str, ConsentDocument]:
-    wanted = {facts.version_named: patient.site_id for patient, facts in entries}
+    wanted = {facts.version_named: patient.site_id for patient, facts in reversed(entries)}
     found = {one.version: one for one in ConsentDocument.objects.filter(version__in=wanted)}
     unknown = sorted(wanted.keys() - found.keys())
     for version in unknown:

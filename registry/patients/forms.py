@@ -160,7 +160,9 @@ class EligibilityForm(EligibilityModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for field in self.fields.values():
+        for name, field in self.fields.items():
+            if name in rules.ELIGIBILITY_QUESTIONS:
+                field.label = str(Eligibility._meta.get_field(name).verbose_name)  # Django would write "EGFR"
             if isinstance(field, forms.NullBooleanField):
                 field.widget = forms.NullBooleanSelect()
                 field.widget.choices = [("unknown", "Not known"), ("true", "Yes"), ("false", "No")]

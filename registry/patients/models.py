@@ -23,7 +23,7 @@ def is_partial_date(value: str) -> None:
     try:
         partial_dates.earliest(value)
     except ValueError as error:
-        raise ValidationError(str(error)) from error
+        raise ValidationError(f"{value} is not a date: write 2014-03-05, 2014-03 or 2014.") from error
 
 
 class PartialDateField(TextColumn):

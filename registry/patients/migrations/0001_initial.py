@@ -8,252 +8,655 @@ import registry.patients.models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('access', '0001_initial'),
+        ("access", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ConsentDocument',
+            name="ConsentDocument",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.CharField(max_length=20)),
-                ('title', models.CharField(blank=True, max_length=120)),
-                ('in_force_from', models.DateField(blank=True, null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("version", models.CharField(max_length=20)),
+                ("title", models.CharField(blank=True, max_length=120)),
+                ("in_force_from", models.DateField(blank=True, null=True)),
             ],
             options={
-                'ordering': ['version'],
-                'constraints': [models.UniqueConstraint(fields=('version',), name='consent_version_is_unique')],
+                "ordering": ["version"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("version",), name="consent_version_is_unique")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Patient',
+            name="Patient",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('patient_id', models.CharField(max_length=40)),
-                ('sex_at_birth', models.CharField(choices=[('female', 'Female'), ('male', 'Male'), ('unknown', 'Unknown')], default='unknown', max_length=7)),
-                ('gender', models.CharField(blank=True, max_length=40)),
-                ('birth_year', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('organs_absent', models.CharField(blank=True, help_text='uterus;cervix;ovaries;prostate;breasts', max_length=60)),
-                ('interpreter_language', models.CharField(blank=True, max_length=40)),
-                ('status', models.CharField(choices=[('screening', 'Screening'), ('enrolled', 'Enrolled'), ('in_follow_up', 'In follow-up'), ('completed', 'Completed'), ('withdrawn', 'Withdrawn'), ('lost', 'Lost to follow-up'), ('deceased', 'Deceased')], default='screening', max_length=12)),
-                ('created_at', models.DateTimeField()),
-                ('version', models.PositiveIntegerField(default=1, editable=False)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='access.site')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("patient_id", models.CharField(max_length=40)),
+                (
+                    "sex_at_birth",
+                    models.CharField(
+                        choices=[("female", "Female"), ("male", "Male"), ("unknown", "Unknown")],
+                        default="unknown",
+                        max_length=7,
+                    ),
+                ),
+                ("gender", models.CharField(blank=True, max_length=40)),
+                ("birth_year", models.PositiveSmallIntegerField(blank=True, null=True)),
+                (
+                    "organs_absent",
+                    models.CharField(
+                        blank=True, help_text="uterus;cervix;ovaries;prostate;breasts", max_length=60
+                    ),
+                ),
+                ("interpreter_language", models.CharField(blank=True, max_length=40)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("screening", "Screening"),
+                            ("enrolled", "Enrolled"),
+                            ("in_follow_up", "In follow-up"),
+                            ("completed", "Completed"),
+                            ("withdrawn", "Withdrawn"),
+                            ("lost", "Lost to follow-up"),
+                            ("deceased", "Deceased"),
+                        ],
+                        default="screening",
+                        max_length=12,
+                    ),
+                ),
+                ("created_at", models.DateTimeField()),
+                ("version", models.PositiveIntegerField(default=1, editable=False)),
+                ("site", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="access.site")),
             ],
             options={
-                'ordering': ['patient_id'],
+                "ordering": ["patient_id"],
             },
         ),
         migrations.CreateModel(
-            name='Identity',
+            name="Identity",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('given_name', models.TextField(blank=True)),
-                ('family_name', models.TextField(blank=True)),
-                ('previous_names', models.TextField(blank=True)),
-                ('birth_date', models.TextField(blank=True)),
-                ('local_id', models.TextField(blank=True)),
-                ('phone', models.TextField(blank=True)),
-                ('email', models.TextField(blank=True)),
-                ('local_id_index', models.CharField(blank=True, max_length=40)),
-                ('version', models.PositiveIntegerField(default=1, editable=False)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='access.site')),
-                ('patient', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, to='patients.patient')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("given_name", models.TextField(blank=True)),
+                ("family_name", models.TextField(blank=True)),
+                ("previous_names", models.TextField(blank=True)),
+                ("birth_date", models.TextField(blank=True)),
+                ("local_id", models.TextField(blank=True)),
+                ("phone", models.TextField(blank=True)),
+                ("email", models.TextField(blank=True)),
+                ("local_id_index", models.CharField(blank=True, max_length=40)),
+                ("version", models.PositiveIntegerField(default=1, editable=False)),
+                ("site", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="access.site")),
+                (
+                    "patient",
+                    models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, to="patients.patient"),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Enrolment',
+            name="Enrolment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('enrolled_on', models.DateField()),
-                ('diabetes_diagnosis_date', registry.patients.models.PartialDateField(blank=True, max_length=10)),
-                ('height_cm', models.DecimalField(blank=True, decimal_places=1, max_digits=5, null=True)),
-                ('weight_kg', models.DecimalField(blank=True, decimal_places=1, max_digits=5, null=True)),
-                ('insulin_iu_per_day', models.DecimalField(blank=True, decimal_places=1, help_text='Blank is unknown; 0 means no insulin.', max_digits=6, null=True)),
-                ('version', models.PositiveIntegerField(default=1, editable=False)),
-                ('patient', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, to='patients.patient')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("enrolled_on", models.DateField()),
+                (
+                    "diabetes_diagnosis_date",
+                    registry.patients.models.PartialDateField(blank=True, max_length=10),
+                ),
+                ("height_cm", models.DecimalField(blank=True, decimal_places=1, max_digits=5, null=True)),
+                ("weight_kg", models.DecimalField(blank=True, decimal_places=1, max_digits=5, null=True)),
+                (
+                    "insulin_iu_per_day",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=1,
+                        help_text="Blank is unknown; 0 means no insulin.",
+                        max_digits=6,
+                        null=True,
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(default=1, editable=False)),
+                (
+                    "patient",
+                    models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, to="patients.patient"),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Eligibility',
+            name="Eligibility",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('assessed_on', models.DateField(blank=True, null=True)),
-                ('cancer_last_5_years', models.BooleanField(blank=True, null=True, verbose_name='Cancer in the last 5 years')),
-                ('open_suspicion', models.BooleanField(blank=True, null=True, verbose_name='Open suspicion of a neoplasm')),
-                ('gad65_positive', models.BooleanField(blank=True, null=True, verbose_name='GAD65 antibodies positive')),
-                ('low_c_peptide', models.BooleanField(blank=True, null=True, verbose_name='Low C-peptide (fasting < 0.2 nmol/L)')),
-                ('pregnant', models.BooleanField(blank=True, null=True, verbose_name='Pregnant or breast-feeding')),
-                ('egfr_below_30', models.BooleanField(blank=True, null=True, verbose_name='eGFR below 30 mL/min/1.73 m²')),
-                ('hiv', models.BooleanField(blank=True, null=True, verbose_name='HIV positive')),
-                ('hepatitis_b', models.BooleanField(blank=True, null=True, verbose_name='Hepatitis B positive')),
-                ('hepatitis_c', models.BooleanField(blank=True, null=True, verbose_name='Hepatitis C positive')),
-                ('bleeding_risk', models.BooleanField(blank=True, null=True, verbose_name='Raised bleeding risk or anticoagulant')),
-                ('contrast_allergy', models.BooleanField(blank=True, null=True, verbose_name='Allergy to contrast agent')),
-                ('screening_up_to_date', models.BooleanField(blank=True, null=True, verbose_name='Age-appropriate cancer screening up to date')),
-                ('baseline_neoplasia_check', models.BooleanField(blank=True, null=True, verbose_name='Baseline neoplasia check done')),
-                ('retinopathy', models.CharField(blank=True, choices=[('none', 'none'), ('background', 'background'), ('pre-proliferative', 'pre-proliferative'), ('proliferative', 'proliferative')], max_length=40, verbose_name='Retinopathy')),
-                ('nephropathy', models.CharField(blank=True, choices=[('A1 (< 3 mg/mmol)', 'A1 (< 3 mg/mmol)'), ('A2 (3–30 mg/mmol)', 'A2 (3–30 mg/mmol)'), ('A3 (> 30 mg/mmol)', 'A3 (> 30 mg/mmol)')], max_length=40, verbose_name='Albuminuria')),
-                ('neuropathy', models.CharField(blank=True, choices=[('none', 'none'), ('mild', 'mild'), ('moderate', 'moderate'), ('severe', 'severe')], max_length=40, verbose_name='Neuropathy')),
-                ('foot', models.CharField(blank=True, choices=[('low risk', 'low risk'), ('moderate risk', 'moderate risk'), ('high risk', 'high risk'), ('active ulcer', 'active ulcer')], max_length=40, verbose_name='Foot')),
-                ('cardiovascular', models.CharField(blank=True, choices=[('none', 'none'), ('stable', 'stable'), ('event in the last 12 months', 'event in the last 12 months')], max_length=40, verbose_name='Cardiovascular disease')),
-                ('past_cancer', models.CharField(blank=True, max_length=300, verbose_name='Cancer in the past')),
-                ('family_cancer', models.CharField(blank=True, max_length=300, verbose_name='Cancer in the family')),
-                ('tobacco_pack_years', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='Tobacco (pack-years)')),
-                ('alcohol_units_per_week', models.PositiveSmallIntegerField(blank=True, null=True, verbose_name='Alcohol (units per week)')),
-                ('immunosuppressants', models.BooleanField(blank=True, null=True, verbose_name='Immunosuppressants')),
-                ('glp1_or_pioglitazone', models.BooleanField(blank=True, null=True, verbose_name='GLP-1 receptor agonist or pioglitazone, ever')),
-                ('version', models.PositiveIntegerField(default=1, editable=False)),
-                ('patient', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, to='patients.patient')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("assessed_on", models.DateField(blank=True, null=True)),
+                (
+                    "cancer_last_5_years",
+                    models.BooleanField(blank=True, null=True, verbose_name="Cancer in the last 5 years"),
+                ),
+                (
+                    "open_suspicion",
+                    models.BooleanField(blank=True, null=True, verbose_name="Open suspicion of a neoplasm"),
+                ),
+                (
+                    "gad65_positive",
+                    models.BooleanField(blank=True, null=True, verbose_name="GAD65 antibodies positive"),
+                ),
+                (
+                    "low_c_peptide",
+                    models.BooleanField(
+                        blank=True, null=True, verbose_name="Low C-peptide (fasting < 0.2 nmol/L)"
+                    ),
+                ),
+                (
+                    "pregnant",
+                    models.BooleanField(blank=True, null=True, verbose_name="Pregnant or breast-feeding"),
+                ),
+                (
+                    "egfr_below_30",
+                    models.BooleanField(blank=True, null=True, verbose_name="eGFR below 30 mL/min/1.73 m²"),
+                ),
+                ("hiv", models.BooleanField(blank=True, null=True, verbose_name="HIV positive")),
+                (
+                    "hepatitis_b",
+                    models.BooleanField(blank=True, null=True, verbose_name="Hepatitis B positive"),
+                ),
+                (
+                    "hepatitis_c",
+                    models.BooleanField(blank=True, null=True, verbose_name="Hepatitis C positive"),
+                ),
+                (
+                    "bleeding_risk",
+                    models.BooleanField(
+                        blank=True, null=True, verbose_name="Raised bleeding risk or anticoagulant"
+                    ),
+                ),
+                (
+                    "contrast_allergy",
+                    models.BooleanField(blank=True, null=True, verbose_name="Allergy to contrast agent"),
+                ),
+                (
+                    "screening_up_to_date",
+                    models.BooleanField(
+                        blank=True, null=True, verbose_name="Age-appropriate cancer screening up to date"
+                    ),
+                ),
+                (
+                    "baseline_neoplasia_check",
+                    models.BooleanField(blank=True, null=True, verbose_name="Baseline neoplasia check done"),
+                ),
+                (
+                    "retinopathy",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("none", "none"),
+                            ("background", "background"),
+                            ("pre-proliferative", "pre-proliferative"),
+                            ("proliferative", "proliferative"),
+                        ],
+                        max_length=40,
+                        verbose_name="Retinopathy",
+                    ),
+                ),
+                (
+                    "nephropathy",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("A1 (< 3 mg/mmol)", "A1 (< 3 mg/mmol)"),
+                            ("A2 (3–30 mg/mmol)", "A2 (3–30 mg/mmol)"),
+                            ("A3 (> 30 mg/mmol)", "A3 (> 30 mg/mmol)"),
+                        ],
+                        max_length=40,
+                        verbose_name="Albuminuria",
+                    ),
+                ),
+                (
+                    "neuropathy",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("none", "none"),
+                            ("mild", "mild"),
+                            ("moderate", "moderate"),
+                            ("severe", "severe"),
+                        ],
+                        max_length=40,
+                        verbose_name="Neuropathy",
+                    ),
+                ),
+                (
+                    "foot",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("low risk", "low risk"),
+                            ("moderate risk", "moderate risk"),
+                            ("high risk", "high risk"),
+                            ("active ulcer", "active ulcer"),
+                        ],
+                        max_length=40,
+                        verbose_name="Foot",
+                    ),
+                ),
+                (
+                    "cardiovascular",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("none", "none"),
+                            ("stable", "stable"),
+                            ("event in the last 12 months", "event in the last 12 months"),
+                        ],
+                        max_length=40,
+                        verbose_name="Cardiovascular disease",
+                    ),
+                ),
+                (
+                    "past_cancer",
+                    models.CharField(blank=True, max_length=300, verbose_name="Cancer in the past"),
+                ),
+                (
+                    "family_cancer",
+                    models.CharField(blank=True, max_length=300, verbose_name="Cancer in the family"),
+                ),
+                (
+                    "tobacco_pack_years",
+                    models.PositiveSmallIntegerField(
+                        blank=True, null=True, verbose_name="Tobacco (pack-years)"
+                    ),
+                ),
+                (
+                    "alcohol_units_per_week",
+                    models.PositiveSmallIntegerField(
+                        blank=True, null=True, verbose_name="Alcohol (units per week)"
+                    ),
+                ),
+                (
+                    "immunosuppressants",
+                    models.BooleanField(blank=True, null=True, verbose_name="Immunosuppressants"),
+                ),
+                (
+                    "glp1_or_pioglitazone",
+                    models.BooleanField(
+                        blank=True, null=True, verbose_name="GLP-1 receptor agonist or pioglitazone, ever"
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(default=1, editable=False)),
+                (
+                    "patient",
+                    models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, to="patients.patient"),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ContactPoint',
+            name="ContactPoint",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('person', models.CharField(choices=[('patient', 'Patient'), ('relative', 'Relative or friend'), ('gp', 'General practitioner'), ('other', 'Other')], default='patient', max_length=12)),
-                ('relation', models.CharField(blank=True, max_length=40)),
-                ('kind', models.CharField(choices=[('phone', 'Phone'), ('email', 'E-mail'), ('address', 'Address')], default='phone', max_length=8)),
-                ('value', models.TextField()),
-                ('valid_from', models.DateField()),
-                ('valid_to', models.DateField(blank=True, null=True)),
-                ('verified_on', models.DateField(blank=True, null=True)),
-                ('may_use', models.BooleanField(default=True, verbose_name='Agreed to its use')),
-                ('may_leave_message', models.BooleanField(default=False, verbose_name='Safe to leave a message')),
-                ('patient', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='patients.patient')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "person",
+                    models.CharField(
+                        choices=[
+                            ("patient", "Patient"),
+                            ("relative", "Relative or friend"),
+                            ("gp", "General practitioner"),
+                            ("other", "Other"),
+                        ],
+                        default="patient",
+                        max_length=12,
+                    ),
+                ),
+                ("relation", models.CharField(blank=True, max_length=40)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("phone", "Phone"), ("email", "E-mail"), ("address", "Address")],
+                        default="phone",
+                        max_length=8,
+                    ),
+                ),
+                ("value", models.TextField()),
+                ("valid_from", models.DateField()),
+                ("valid_to", models.DateField(blank=True, null=True)),
+                ("verified_on", models.DateField(blank=True, null=True)),
+                ("may_use", models.BooleanField(default=True, verbose_name="Agreed to its use")),
+                (
+                    "may_leave_message",
+                    models.BooleanField(default=False, verbose_name="Safe to leave a message"),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="patients.patient"),
+                ),
             ],
             options={
-                'ordering': ['patient', 'person', '-valid_from', 'pk'],
+                "ordering": ["patient", "person", "-valid_from", "pk"],
             },
         ),
         migrations.CreateModel(
-            name='Consent',
+            name="Consent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('language', models.CharField(default='English', max_length=40)),
-                ('signed_on', models.DateField()),
-                ('tier_registry', models.BooleanField(default=True, verbose_name='Keep my data in the registry')),
-                ('tier_contact', models.BooleanField(default=True, verbose_name='Contact me for 15 years')),
-                ('tier_linkage', models.BooleanField(default=False, verbose_name='Link with cancer and death registries')),
-                ('tier_samples', models.BooleanField(default=False, verbose_name='Keep samples and DNA')),
-                ('tier_sharing', models.BooleanField(default=False, verbose_name='Share pseudonymous data for research')),
-                ('recorded_at', models.DateTimeField()),
-                ('document', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='patients.consentdocument')),
-                ('patient', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='patients.patient')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("language", models.CharField(default="English", max_length=40)),
+                ("signed_on", models.DateField()),
+                (
+                    "tier_registry",
+                    models.BooleanField(default=True, verbose_name="Keep my data in the registry"),
+                ),
+                ("tier_contact", models.BooleanField(default=True, verbose_name="Contact me for 15 years")),
+                (
+                    "tier_linkage",
+                    models.BooleanField(default=False, verbose_name="Link with cancer and death registries"),
+                ),
+                ("tier_samples", models.BooleanField(default=False, verbose_name="Keep samples and DNA")),
+                (
+                    "tier_sharing",
+                    models.BooleanField(default=False, verbose_name="Share pseudonymous data for research"),
+                ),
+                ("recorded_at", models.DateTimeField()),
+                (
+                    "document",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to="patients.consentdocument"
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="patients.patient"),
+                ),
             ],
             options={
-                'ordering': ['patient', 'signed_on', 'pk'],
+                "ordering": ["patient", "signed_on", "pk"],
             },
         ),
         migrations.CreateModel(
-            name='PatientKey',
+            name="PatientKey",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('wrapped', models.TextField()),
-                ('patient', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='key', to='patients.patient')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("wrapped", models.TextField()),
+                (
+                    "patient",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="key", to="patients.patient"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Query',
+            name="Query",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('deviation', 'Deviation'), ('contradiction', 'Contradiction'), ('missing', 'Missing fact'), ('out_of_range', 'Out of range'), ('duplicate', 'Possible duplicate')], max_length=14)),
-                ('rule', models.CharField(max_length=60)),
-                ('record', models.CharField(max_length=120)),
-                ('field', models.CharField(blank=True, max_length=60)),
-                ('reason', models.CharField(max_length=500)),
-                ('status', models.CharField(choices=[('open', 'Open'), ('answered', 'Answered'), ('closed', 'Closed')], default='open', max_length=8)),
-                ('opened_at', models.DateTimeField()),
-                ('answer', models.CharField(blank=True, max_length=500)),
-                ('answered_at', models.DateTimeField(null=True)),
-                ('closed_at', models.DateTimeField(null=True)),
-                ('answered_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('closed_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('patient', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to='patients.patient')),
-                ('site', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to='access.site')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("deviation", "Deviation"),
+                            ("contradiction", "Contradiction"),
+                            ("missing", "Missing fact"),
+                            ("out_of_range", "Out of range"),
+                            ("duplicate", "Possible duplicate"),
+                        ],
+                        max_length=14,
+                    ),
+                ),
+                ("rule", models.CharField(max_length=60)),
+                ("record", models.CharField(max_length=120)),
+                ("field", models.CharField(blank=True, max_length=60)),
+                ("reason", models.CharField(max_length=500)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("open", "Open"), ("answered", "Answered"), ("closed", "Closed")],
+                        default="open",
+                        max_length=8,
+                    ),
+                ),
+                ("opened_at", models.DateTimeField()),
+                ("answer", models.CharField(blank=True, max_length=500)),
+                ("answered_at", models.DateTimeField(null=True)),
+                ("closed_at", models.DateTimeField(null=True)),
+                (
+                    "answered_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "closed_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.PROTECT, to="patients.patient"
+                    ),
+                ),
+                (
+                    "site",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.PROTECT, to="access.site"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-opened_at', '-pk'],
+                "ordering": ["-opened_at", "-pk"],
             },
         ),
         migrations.CreateModel(
-            name='SearchWord',
+            name="SearchWord",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(max_length=12)),
-                ('digest', models.CharField(max_length=40)),
-                ('patient', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='patients.patient')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("kind", models.CharField(max_length=12)),
+                ("digest", models.CharField(max_length=40)),
+                (
+                    "patient",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="patients.patient"),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='StatusEvent',
+            name="StatusEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('status', models.CharField(choices=[('screening', 'Screening'), ('enrolled', 'Enrolled'), ('in_follow_up', 'In follow-up'), ('completed', 'Completed'), ('withdrawn', 'Withdrawn'), ('lost', 'Lost to follow-up'), ('deceased', 'Deceased')], max_length=12)),
-                ('on_date', registry.patients.models.PartialDateField(max_length=10)),
-                ('scope', models.CharField(blank=True, choices=[('no_cells', 'No more cells; follow-up unchanged'), ('no_visits', 'No visits; phone and records continue'), ('no_contact', 'No contact; records and linkage only'), ('no_new_data', 'No new data'), ('erase', 'Erase identifiers')], max_length=12)),
-                ('reason', models.CharField(blank=True, max_length=500)),
-                ('death_confirmed', models.BooleanField(blank=True, null=True)),
-                ('cause_of_death', models.CharField(blank=True, max_length=200)),
-                ('autopsy', models.CharField(blank=True, choices=[('done', 'Done'), ('not_done', 'Not done'), ('unknown', 'Unknown')], max_length=10)),
-                ('recorded_at', models.DateTimeField()),
-                ('patient', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='patients.patient')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("screening", "Screening"),
+                            ("enrolled", "Enrolled"),
+                            ("in_follow_up", "In follow-up"),
+                            ("completed", "Completed"),
+                            ("withdrawn", "Withdrawn"),
+                            ("lost", "Lost to follow-up"),
+                            ("deceased", "Deceased"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("on_date", registry.patients.models.PartialDateField(max_length=10)),
+                (
+                    "scope",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("no_cells", "No more cells; follow-up unchanged"),
+                            ("no_visits", "No visits; phone and records continue"),
+                            ("no_contact", "No contact; records and linkage only"),
+                            ("no_new_data", "No new data"),
+                            ("erase", "Erase identifiers"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=500)),
+                ("death_confirmed", models.BooleanField(blank=True, null=True)),
+                ("cause_of_death", models.CharField(blank=True, max_length=200)),
+                (
+                    "autopsy",
+                    models.CharField(
+                        blank=True,
+                        choices=[("done", "Done"), ("not_done", "Not done"), ("unknown", "Unknown")],
+                        max_length=10,
+                    ),
+                ),
+                ("recorded_at", models.DateTimeField()),
+                (
+                    "patient",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="patients.patient"),
+                ),
             ],
             options={
-                'ordering': ['patient', 'on_date', 'pk'],
+                "ordering": ["patient", "on_date", "pk"],
             },
         ),
         migrations.AddIndex(
-            model_name='patient',
-            index=models.Index(fields=['site', 'status'], name='patient_by_site_status'),
+            model_name="patient",
+            index=models.Index(fields=["site", "status"], name="patient_by_site_status"),
         ),
         migrations.AddConstraint(
-            model_name='patient',
-            constraint=models.UniqueConstraint(fields=('patient_id',), name='patient_id_is_unique'),
+            model_name="patient",
+            constraint=models.UniqueConstraint(fields=("patient_id",), name="patient_id_is_unique"),
         ),
         migrations.AddConstraint(
-            model_name='patient',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['screening', 'enrolled', 'in_follow_up', 'completed', 'withdrawn', 'lost', 'deceased'])), name='patient_status_is_known'),
+            model_name="patient",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        [
+                            "screening",
+                            "enrolled",
+                            "in_follow_up",
+                            "completed",
+                            "withdrawn",
+                            "lost",
+                            "deceased",
+                        ],
+                    )
+                ),
+                name="patient_status_is_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='identity',
-            constraint=models.UniqueConstraint(condition=models.Q(('local_id_index', ''), _negated=True), fields=('site', 'local_id_index'), name='local_id_is_unique_at_its_site'),
+            model_name="identity",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("local_id_index", ""), _negated=True),
+                fields=("site", "local_id_index"),
+                name="local_id_is_unique_at_its_site",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='enrolment',
-            constraint=models.CheckConstraint(condition=models.Q(('insulin_iu_per_day', None), ('insulin_iu_per_day__gte', 0), _connector='OR'), name='insulin_dose_is_not_negative'),
+            model_name="enrolment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("insulin_iu_per_day", None), ("insulin_iu_per_day__gte", 0), _connector="OR"
+                ),
+                name="insulin_dose_is_not_negative",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='consent',
-            constraint=models.UniqueConstraint(fields=('patient', 'document', 'signed_on'), name='consent_is_recorded_once'),
+            model_name="consent",
+            constraint=models.UniqueConstraint(
+                fields=("patient", "document", "signed_on"), name="consent_is_recorded_once"
+            ),
         ),
         migrations.AddIndex(
-            model_name='query',
-            index=models.Index(fields=['site', 'status'], name='query_by_site_status'),
+            model_name="query",
+            index=models.Index(fields=["site", "status"], name="query_by_site_status"),
         ),
         migrations.AddConstraint(
-            model_name='query',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'closed'), _negated=True), fields=('rule', 'record', 'field'), name='one_open_query_per_rule_and_record'),
+            model_name="query",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "closed"), _negated=True),
+                fields=("rule", "record", "field"),
+                name="one_open_query_per_rule_and_record",
+            ),
         ),
         migrations.AddIndex(
-            model_name='searchword',
-            index=models.Index(fields=['digest', 'kind'], name='search_word_lookup'),
+            model_name="searchword",
+            index=models.Index(fields=["digest", "kind"], name="search_word_lookup"),
         ),
         migrations.AddConstraint(
-            model_name='searchword',
-            constraint=models.UniqueConstraint(fields=('patient', 'kind', 'digest'), name='search_word_once_per_patient'),
+            model_name="searchword",
+            constraint=models.UniqueConstraint(
+                fields=("patient", "kind", "digest"), name="search_word_once_per_patient"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='statusevent',
-            constraint=models.UniqueConstraint(fields=('patient', 'status', 'on_date', 'scope'), name='status_is_recorded_once'),
+            model_name="statusevent",
+            constraint=models.UniqueConstraint(
+                fields=("patient", "status", "on_date", "scope"), name="status_is_recorded_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='statusevent',
-            constraint=models.CheckConstraint(condition=models.Q(('status', 'withdrawn'), ('scope', ''), _connector='OR'), name='only_a_withdrawal_has_a_scope'),
+            model_name="statusevent",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status", "withdrawn"), ("scope", ""), _connector="OR"),
+                name="only_a_withdrawal_has_a_scope",
+            ),
         ),
     ]

@@ -36,11 +36,11 @@ PERSON = tuple(PersonForm.base_fields)
 ENROLMENT = tuple(EnrolmentForm.base_fields)
 IDENTITY = tuple(IdentityForm.base_fields)
 ALLOWED = {
-    "may_infuse": "more cells",
+    "may_infuse": "cells",
     "may_visit_on_site": "visits",
-    "may_contact": "calls and letters",
-    "may_use_records": "records and linkage",
-    "keeps_identifiers": "name and contacts kept",
+    "may_contact": "contact",
+    "may_use_records": "records",
+    "keeps_identifiers": "names kept",
 }
 
 
