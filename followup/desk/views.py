@@ -188,8 +188,25 @@ def patient_consent(request: HttpRequest, patient_id: str) -> HttpResponse:
         "consents": [{"consent": one, "tiers": _tiers(one)} for one in newest],
         "history": StatusEvent.objects.filter(patient=patient).order_by("-on_date", "-pk"),
         "may_record": signed_in(request).may("consent.record", patient.site_id),
+        "corrections": _corrections(patient, signed_in(request)),
     }
     return render(request, "desk/patient_consent.html", context)
+
+
+CORRECTIONS = (
+    ("Contacts", "identifiers.view", "patients:contact_list"),
+    ("Name and identifiers", "identifiers.edit", "patients:identity_edit"),
+    ("Enrolment and baseline", "patients.edit", "patients:enrolment_edit"),
+    ("Eligibility", "patients.edit", "patients:eligibility_edit"),
+)
+
+
+def _corrections(patient: Patient, user: User) -> list[dict[str, str]]:
+    return [
+        {"label": label, "url": reverse(name, args=[patient.patient_id])}
+        for label, act, name in CORRECTIONS
+        if user.may(act, patient.site_id)
+    ]
 
 
 def _tiers(consent: Consent) -> list[dict[str, Any]]:
