@@ -9,6 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from followup.reports.collect_safety import NumbersDisagree
@@ -77,8 +78,12 @@ def _ask(run: ReportRun, form_token: str, by: User, now: datetime) -> ReportRun:
     if existing := ReportRun.objects.filter(form_token=form_token, requested_by=by).first():
         return existing
     run.form_token, run.requested_by, run.requested_at = form_token, by, now
-    run.full_clean()
-    run.save()
+    run.full_clean(exclude=["finished_at", "lease_until"], validate_constraints=False, validate_unique=False)
+    try:
+        with transaction.atomic():
+            run.save()
+    except IntegrityError:  # the second of two clicks at the same moment
+        return ReportRun.objects.get(form_token=form_token, requested_by=by)
     return run
 
 
