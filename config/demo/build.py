@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from config.demo import cast, rows
-from config.demo.neoplasia import record_checks
+from config.demo.neoplasia import assess, record_checks
 from config.demo.results import lab_rows
-from config.demo.stories import YEARS, Story, make_story
+from config.demo.stories import YEARS, LotOnShelf, Story, make_story
+from followup.safety.models import AdverseEvent
 from followup.schedule.actions import Answer, mark_missed, record_visit
 from followup.schedule.models import Visit, VisitAssessment
 from registry import clock
@@ -18,6 +19,7 @@ from registry.audit.acting import acting_as
 from registry.exchange.reading import TableFile
 from registry.exchange.resources import CREATE, Context, resource_for
 from registry.patients.models import Patient
+from registry.patients.status import StatusFacts, record_status
 
 Done = VisitAssessment.State.DONE
 
@@ -47,10 +49,14 @@ def build(*, sites: int, patients: int, seed: int, today: date, password: str) -
     lots = rows.lot_rows(YEARS, today, seed)
     with _at(_noon(today)):
         bring_in("lots", lots)
+    shelf = [
+        LotOnShelf(lot["lot"], date.fromisoformat(lot["released_on"]), date.fromisoformat(lot["expires_on"]))
+        for lot in lots
+        if lot["released_on"]
+    ]
     for number in range(patients):
         site = chosen[number % len(chosen)][0]
-        released = [lot["lot"] for lot in lots if lot["released_on"]]
-        _tell(make_story(number, site=site, lots=released, today=today, seed=seed), today, seed)
+        _tell(make_story(number, site=site, lots=shelf, today=today, seed=seed), today, seed)
     return accounts
 
 
@@ -64,7 +70,9 @@ def bring_in(kind: str, lines: rows.Rows) -> None:
     judged = resource.examine(table)
     for row in judged:
         for error in row.errors:
-            raise CannotBuild(f"demo {kind} row {row.number}, {error.column} = {row.cells.get(error.column)}: {error}")
+            raise CannotBuild(
+                f"demo {kind} row {row.number}, {error.column} = {row.cells.get(error.column)}: {error}"
+            )
     resource.write([row for row in judged if row.outcome == CREATE])
 
 
@@ -88,19 +96,43 @@ def _tell(story: Story, today: date, seed: int) -> None:
     if ending := rows.status_row(story, patient.patient_id):
         with _at(_noon(date.fromisoformat(ending["on_date"]))):
             bring_in("status", [ending])
+            if story.kind == "deceased":
+                _confirm_death(story, patient)
     record_checks(story, patient, today, at=_at)
+    _assess_old_events(story, patient, today)
     _give_up_old_visits(story, patient, today)
+
+
+def _confirm_death(story: Story, patient: Patient) -> None:
+    facts = StatusFacts(
+        status="deceased", on_date=f"{story.ends_on}", reason="Certificate seen", death_confirmed=True,
+        cause_of_death="Myocardial infarction", autopsy="not_done",
+    )  # fmt: skip
+    record_status(patient=patient, facts=facts, by=_person("doctor", story), now=clock.now())
+
+
+def _assess_old_events(story: Story, patient: Patient, today: date) -> None:
+    """Serious events are judged within days; only one of the last weeks still waits."""
+    month_ago = (today - timedelta(days=30)).isoformat()
+    events = AdverseEvent.objects.filter(
+        patient=patient, is_serious=True, onset_date__lt=month_ago, assessments=None
+    )
+    for event in events.order_by("pk"):
+        with _at(_noon(date.fromisoformat(event.onset_date) + timedelta(days=3))):
+            assess(event, _person("doctor", story))
 
 
 def _held(story: Story, patient: Patient, today: date, seed: int) -> Iterator[tuple[Visit, date]]:
     """The visits that took place, with their days: near the target, sometimes outside the window."""
     random = story.random_for("visits", seed)
     last = min(story.ends_on or today, today - timedelta(days=1))
-    for visit in Visit.objects.filter(patient=patient).select_related("timepoint").order_by("target_date", "pk"):
+    for visit in (
+        Visit.objects.filter(patient=patient).select_related("timepoint").order_by("target_date", "pk")
+    ):
         if visit.target_date is None or visit.window_opens is None or visit.window_closes is None:
             continue
         reach = max(1, (visit.window_closes - visit.window_opens).days // 2)
-        drift = round(random.gauss(0, reach / 3))
+        drift = round(random.gauss(0, reach / 4))
         earliest = story.enrolled if visit.anchor == "enrolment" else (visit.anchor_date or story.enrolled)
         day = max(visit.target_date + timedelta(days=drift), earliest)
         came = random.random() < story.attends or visit.visit_code in ("SCR", "BL", "INF")
@@ -116,9 +148,11 @@ def _hold(story: Story, visit: Visit, day: date, seed: int) -> rows.Rows:
     remote = mode != "on_site"
     answers = {code: Answer(Done, day) for code in codes - {"neoplasia_check"}}
     if remote:
-        answers = {code: answer for code, answer in answers.items() if code not in ("physical_exam", "imaging")}
+        answers = {
+            code: answer for code, answer in answers.items() if code not in ("physical_exam", "imaging")
+        }
     record_visit(
-        visit=visit, actual_date=day, contact_mode=mode, assessments=answers, note="", by=_nurse(story.site),
+        visit=visit, actual_date=day, contact_mode=mode, assessments=answers, note="", by=_person("nurse", story),
         now=clock.now(), version=visit.version,
     )  # fmt: skip
     return lab_rows(story, visit.patient.patient_id, f"{visit.visit_code}{visit.sequence}", day, codes, seed)
@@ -130,7 +164,7 @@ def _give_up_old_visits(story: Story, patient: Patient, today: date) -> None:
     late = Visit.objects.filter(patient=patient, state="planned", actual_date=None, window_closes__lt=limit)
     for visit in late.order_by("pk"):
         with _at(_noon(visit.window_closes or limit) + timedelta(days=60)):
-            mark_missed(visit=visit, reason="Not reached in time; the next visit was kept", by=_nurse(story.site),
+            mark_missed(visit=visit, reason="Not reached in time; the next visit was kept", by=_person("nurse", story),
                         now=clock.now(), version=visit.version)  # fmt: skip
 
 
@@ -148,8 +182,8 @@ def _staff(password: str, now: datetime) -> list[Account]:
     return accounts
 
 
-def _nurse(site: str) -> User:
-    return User.objects.get(username=f"nurse-{site.lower()}")
+def _person(role: str, story: Story) -> User:
+    return User.objects.get(username=f"{role}-{story.site.lower()}")
 
 
 def _noon(day: date, hour: int = 12) -> datetime:

@@ -8,6 +8,8 @@ from config.demo.stories import Story
 from followup.neoplasia.actions import add_work_up_note, close_neoplasm, record_case_event, record_check
 from followup.neoplasia.models import NeoplasiaCheck, Neoplasm
 from followup.neoplasia.rules import HISTORY, IMAGING, PHYSICAL, SCREENING, items_for
+from followup.safety.actions import assess_event
+from followup.safety.models import AdverseEvent
 from followup.schedule.models import Visit
 from registry import clock
 from registry.access.models import User
@@ -24,32 +26,32 @@ FINDINGS = {
 def record_checks(story: Story, patient: Patient, today: date, *, at: At) -> None:
     visits = Visit.objects.filter(patient=patient, neoplasia_check=True).exclude(actual_date=None)
     held = list(visits.select_related("patient__site").order_by("actual_date", "pk"))
-    found_at = _visit_of_finding(story, held)
+    settled = held[len(held) // 2] if story.kind in ("excluded", "confirmed") and held else None
     for visit in held:
         day = visit.actual_date or today
         with at(datetime.combine(day, time(16), tzinfo=UTC)):
             visit.refresh_from_db()
-            _check(story, visit, day, FINDINGS[story.kind] if visit is found_at else "")
+            _check(story, patient, day, visit=visit, finding=FINDINGS[story.kind] if visit is settled else "")
+    if story.kind == "suspicion":
+        day = today - timedelta(days=6)
+        with at(datetime.combine(day, time(16), tzinfo=UTC)):
+            _check(story, patient, day, finding=FINDINGS[story.kind])
     for case in Neoplasm.objects.filter(patient=patient).order_by("pk"):
         _work_up(story, case, today, at=at)
 
 
-def _visit_of_finding(story: Story, held: list[Visit]) -> Visit | None:
-    """The open suspicion is recent; the two settled ones lie in the middle of the follow-up."""
-    if story.kind not in FINDINGS or not held:
-        return None
-    return held[-1] if story.kind == "suspicion" else held[len(held) // 2]
-
-
-def _check(story: Story, visit: Visit, day: date, finding: str) -> None:
-    patient = visit.patient
-    on_site = visit.contact_mode == "on_site"
+def _check(
+    story: Story, patient: Patient, day: date, *, visit: Visit | None = None, finding: str = ""
+) -> None:
+    """At a visit, or between visits when a complaint brought the person in."""
+    mode = visit.contact_mode if visit else "on_site"
     items = items_for(sex=story.sex, organs_absent=(), age=patient.age_on(day))
     record_check(
-        patient=patient, visit=visit, on_date=day, contact_mode=visit.contact_mode,
+        patient=patient, visit=visit, on_date=day, contact_mode=mode,
         outcome=NeoplasiaCheck.Outcome.SUSPICION if finding else NeoplasiaCheck.Outcome.NO_SUSPICION,
-        answers={item.code: _answer(item.section, on_site=on_site) for item in items},
-        finding=finding, by=_person("nurse", story), now=clock.now(), form_token=f"demo-{visit.pk}",
+        answers={item.code: _answer(item.section, on_site=mode == "on_site") for item in items},
+        finding=finding, by=_person("nurse", story), now=clock.now(),
+        form_token=f"demo-{visit.pk}" if visit else f"demo-patient-{patient.pk}",
     )  # fmt: skip
 
 
@@ -61,7 +63,7 @@ def _answer(section: str, *, on_site: bool) -> str:
 
 def _work_up(story: Story, case: Neoplasm, today: date, *, at: At) -> None:
     suspected = date.fromisoformat(case.suspected_on)
-    imaged = min(suspected + timedelta(days=9), today)
+    imaged = min(suspected + timedelta(days=4), today)
     with at(datetime.combine(imaged, time(11), tzinfo=UTC)):
         add_work_up_note(
             case=case, kind="imaging", on_date=imaged, text="Imaging requested and done; report filed.",
@@ -70,7 +72,10 @@ def _work_up(story: Story, case: Neoplasm, today: date, *, at: At) -> None:
     if story.kind == "suspicion":
         return
     closed = min(suspected + timedelta(days=38), today)
-    conclusion = {"status": "excluded", "conclusion": "Fine-needle aspiration benign; ultrasound stable after six weeks."}
+    conclusion = {
+        "status": "excluded",
+        "conclusion": "Fine-needle aspiration benign; ultrasound stable after six weeks.",
+    }
     if story.kind == "confirmed":
         conclusion = {
             "status": "malignant", "topography": "C18.7", "morphology": "8140/3", "donor_origin": "recipient",
@@ -83,7 +88,23 @@ def _work_up(story: Story, case: Neoplasm, today: date, *, at: At) -> None:
         close_neoplasm(case=case, conclusion=conclusion, version=case.version, by=doctor, now=clock.now())
         if story.kind == "confirmed":
             case.refresh_from_db()
-            record_case_event(case=case, by=doctor, now=clock.now())
+            assess(record_case_event(case=case, by=doctor, now=clock.now()), doctor)
+
+
+def assess(event: AdverseEvent, doctor: User) -> None:
+    """The investigator's judgement, so that the task on Today is done."""
+    verdict = {
+        "relatedness_cells": "possible" if event.is_special_interest else "unlikely", "relatedness_procedure": "unlikely",
+        "expectedness": "unexpected", "is_serious": True, "seriousness_criteria": event.seriousness_criteria,
+    }  # fmt: skip
+    assess_event(
+        event=event,
+        verdict=verdict,
+        version=event.version,
+        reason="Judged by the investigator",
+        by=doctor,
+        now=clock.now(),
+    )
 
 
 def _person(role: str, story: Story) -> User:

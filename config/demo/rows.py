@@ -29,7 +29,7 @@ def site_rows(sites: list[tuple[str, str, str, str]]) -> Rows:
 def lot_rows(years: int, today: date, seed: int) -> Rows:
     """Four lots a year of three sources; the newest waits for its sterility result."""
     rows: Rows = []
-    for year in range(today.year - years, today.year + 1):
+    for year in range(today.year - years - 1, today.year + 1):
         for position, kind in enumerate(cast.LOT_KINDS, start=1):
             random = Random(f"{seed}:lot:{year}:{position}")
             released = date(year, 3 * position - 2, 10)
@@ -95,7 +95,11 @@ def event_rows(story: Story, patient_id: str, today: date, seed: int) -> Rows:
     for position, cells in enumerate(story.cells):
         if random.random() < 0.15 or (story.kind == "fever" and position == 0):
             ended, grade = cells.day + timedelta(days=1), random.choice("112")
-            rows.append(_event(patient_id, "Fever", cells.day, ended, severity_grade=grade, relatedness_cells="probable"))
+            rows.append(
+                _event(
+                    patient_id, "Fever", cells.day, ended, severity_grade=grade, relatedness_cells="probable"
+                )
+            )
     if story.first_cells is None:
         return rows
     for _ in range(random.choice([0, 0, 1, 1, 2])):
@@ -108,7 +112,10 @@ def event_rows(story: Story, patient_id: str, today: date, seed: int) -> Rows:
         ended = min(onset + timedelta(days=11), today)
         rows.append(_event(patient_id, "", onset, ended, site_aware_at=onset.isoformat()) | SERIOUS)
     if story.kind == "deceased" and story.ends_on:
-        rows.append(_event(patient_id, "", story.ends_on, story.ends_on, site_aware_at=story.ends_on.isoformat()) | FATAL)
+        rows.append(
+            _event(patient_id, "", story.ends_on, story.ends_on, site_aware_at=story.ends_on.isoformat())
+            | FATAL
+        )
     return rows
 
 

@@ -17,6 +17,13 @@ SHAPES = ("rebound", "durable", "rebound", "none", "durable", "rebound")
 
 
 @dataclass(frozen=True)
+class LotOnShelf:
+    code: str
+    released: date
+    expires: date
+
+
+@dataclass(frozen=True)
 class Cells:
     day: date
     lot: str
@@ -55,7 +62,7 @@ class Story:
         return Random(f"{seed}:{self.number}:{what}")
 
 
-def make_story(number: int, *, site: str, lots: list[str], today: date, seed: int) -> Story:
+def make_story(number: int, *, site: str, lots: list[LotOnShelf], today: date, seed: int) -> Story:
     random = Random(f"{seed}:{number}")
     kind = SPECIAL[number] if number < len(SPECIAL) else "ordinary"
     shape = SHAPES[number % len(SHAPES)]
@@ -72,7 +79,7 @@ def make_story(number: int, *, site: str, lots: list[str], today: date, seed: in
         birth_date=born,
         diagnosed=str(max(born.year + 20, enrolled.year - random.randint(4, 18))),
         enrolled=enrolled, course=course, takes_insulin=takes_insulin,
-        cells=_cells(kind, enrolled, course.weight_kg, route, lots, random, today),
+        cells=_cells(number, kind, enrolled, course.weight_kg, route, lots, random, today),
         ends_on=_end(kind, enrolled, random),
         attends=0.55 if kind == "misses_visits" else 0.96,
     )  # fmt: skip
@@ -91,20 +98,28 @@ def _enrolled_on(kind: str, random: Random, today: date) -> date:
 
 
 def _cells(
-    kind: str, enrolled: date, weight: float, route: str, lots: list[str], random: Random, today: date
+    number: int,
+    kind: str,
+    enrolled: date,
+    weight: float,
+    route: str,
+    lots: list[LotOnShelf],
+    random: Random,
+    today: date,
 ) -> list[Cells]:
     if kind in ("never_infused", "just_enrolled"):
         return []
     count = random.choice([1, 1, 2, 2, 3])
     gap = random.choice([28, 28, 56, 84])
-    day = _weekday(enrolled + timedelta(days=random.randint(10, 24)))
+    day = _weekday(enrolled + timedelta(days=random.randint(2, 5)))
     given = []
     for position in range(count):
         if day >= today:
             break
         viability = round(random.uniform(84, 96), 1)
         viable = random.choice([1.0, 1.0, 1.5, 2.0]) * 1e6 * weight
-        lot = lots[(enrolled.toordinal() + position) % len(lots)]
+        usable = [lot.code for lot in lots if lot.released <= day <= lot.expires]
+        lot = usable[(number + position) % len(usable)]
         given.append(
             Cells(day, lot, route, round(viable / viability * 100, -5).__int__(), viability, round(weight, 1))
         )
