@@ -174,19 +174,28 @@ def record_infusion(
     )
     if standing := same_moment(patient, infused_on, infused_at):
         raise AlreadyRecorded(standing)
-    deviations = deviations_before_saving(
-        patient=patient, on=infused_on, weight_kg=weight_kg, doses=doses, order=order
-    )
     infusion = Infusion(
         patient=patient, site=patient.site, order=order, infused_on=infused_on, infused_at=infused_at,
         route=route, weight_kg=weight_kg, form_token=form_token, **details,
     )  # fmt: skip
+    return _save_new(infusion, doses, now=now)
+
+
+def _save_new(infusion: Infusion, doses: Sequence[DoseGiven], *, now: datetime) -> Infusion:
+    deviations = _deviations(infusion, doses)
     infusion.full_clean()
     infusion.save()
     InfusionDose.objects.bulk_create(make_dose(infusion, dose) for dose in doses)
     open_queries(deviation_queries(infusion, deviations), now=now)
-    announce({patient.pk: infused_on}, now=now)
+    announce({infusion.patient_id: infusion.infused_on}, now=now)
     return infusion
+
+
+def _deviations(infusion: Infusion, doses: Sequence[DoseGiven]) -> list[Deviation]:
+    return deviations_before_saving(
+        patient=infusion.patient, on=infusion.infused_on, weight_kg=infusion.weight_kg, doses=doses,
+        order=infusion.order, correcting=infusion if infusion.pk else None,
+    )  # fmt: skip
 
 
 def announce(first_days: Mapping[int, date], *, now: datetime) -> None:
@@ -246,10 +255,7 @@ def correct_infusion(
     other = same_moment(patient, infusion.infused_on, infusion.infused_at)
     if other and other.pk != infusion.pk:
         raise AlreadyRecorded(other)
-    deviations = deviations_before_saving(
-        patient=patient, on=infusion.infused_on, weight_kg=weight_kg, doses=doses, order=infusion.order,
-        correcting=infusion,
-    )  # fmt: skip
+    deviations = _deviations(infusion, doses)
     with because(reason):
         claim_version(infusion, version)
         infusion.full_clean()

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from django import forms
@@ -19,11 +19,17 @@ from registry.patients.models import Patient
 from registry.products.actions import ENDED_STATES, remaining_cells
 from registry.products.models import Lot
 
+if TYPE_CHECKING:  # Django's own classes take no type arguments when they run
+    LotChoiceField = forms.ModelChoiceField[Lot]
+    DoseFormSet = forms.BaseFormSet[forms.Form]
+else:
+    LotChoiceField, DoseFormSet = forms.ModelChoiceField, forms.BaseFormSet
+
 YES_NO = [("", "not known"), ("yes", "Yes"), ("no", "No")]
 MORE_LOTS = 2
 
 
-class LotChoice(forms.ModelChoiceField):
+class LotChoice(LotChoiceField):
     """Each lot with what a person needs to choose it."""
 
     def __init__(self, lots: Any, left: dict[int, int], **kwargs: Any) -> None:
@@ -129,7 +135,7 @@ class InfusionForm(forms.Form):
         for name, label in (("started", "start"), ("ended", "end")):
             attrs = {"data-now-zone": self.zone, "data-now-label": label}
             self.fields[name].widget.attrs.update(attrs)
-        self.initial = {"infused_on": today, "form_token": new_token()} | self.initial
+        self.initial = {"infused_on": today, "form_token": new_token(), **self.initial}
 
     def clean_infused_on(self) -> date:
         on: date = self.cleaned_data["infused_on"]
@@ -188,7 +194,7 @@ class DoseForm(forms.Form):
         self.order_fields(["lot"])
 
 
-class BaseDoseForms(forms.BaseFormSet):
+class BaseDoseForms(DoseFormSet):
     def clean(self) -> None:
         lots = [form.cleaned_data["lot"] for form in self.forms if form.cleaned_data.get("lot")]
         if len(set(lots)) < len(lots):

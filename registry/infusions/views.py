@@ -346,7 +346,7 @@ def correct(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _show_both(
     request: HttpRequest, form: InfusionForm, stored: Infusion
-) -> tuple[InfusionForm, list[dict[str, Any]]]:
+) -> tuple[CorrectionForm, list[dict[str, Any]]]:
     """What is stored now beside what was typed here; saving again then goes over the newer version."""
     now_stored = correction_initial(stored)
     conflicts = [

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 
 from registry.products.models import Donor, Lot, ReleaseTest, TissueSource
 from registry.products.resources import KARYOTYPE, MYCOPLASMA, STERILITY
 from registry.products.rules import LOT_TRANSITIONS
+
+if TYPE_CHECKING:  # Django's own classes take no type arguments when they run
+    RecordForm = forms.ModelForm[Any]
+else:
+    RecordForm = forms.ModelForm
 
 DAY = {"type": "date"}
 WORDS = {"sterility": STERILITY, "mycoplasma": MYCOPLASMA, "karyotype": KARYOTYPE}
@@ -35,7 +40,7 @@ class LotFilter(forms.Form):
     code = forms.CharField(label="with a lot code like", required=False, max_length=60)
 
 
-class ReasonForm(forms.ModelForm):
+class ReasonForm(RecordForm):
     """Corrections say why; a new record needs no reason."""
 
     reason = forms.CharField(max_length=300, label="Reason for the change", required=True)
@@ -147,7 +152,6 @@ class ReleaseTestsForm(forms.Form):
 
 
 class LotStateForm(forms.Form):
-    field_order: ClassVar = ["state", "on", "reason"]
     on = forms.DateField(label="On", widget=day_box())
     reason = forms.CharField(
         label="Reason", max_length=300, required=False,
@@ -164,8 +168,8 @@ class LotStateForm(forms.Form):
             widget=forms.RadioSelect,
             choices=[(code, word) for code, word in Lot.State.choices if code in possible],
         )
-        self.order_fields(self.field_order)
-        self.initial |= {"version": lot.version, "on": today}
+        self.order_fields(["state", "on", "reason"])
+        self.initial.update({"version": lot.version, "on": today})
 
     def clean_on(self) -> date:
         on: date = self.cleaned_data["on"]
