@@ -129,7 +129,7 @@ def _words(model: type[models.Model] | None, column: str, value: Any) -> str:
         return ENCRYPTED
     if isinstance(field, models.BooleanField):
         return "yes" if value else "no"
-    if isinstance(field, models.ForeignKey):
+    if isinstance(field, models.ForeignKey) and not isinstance(field.related_model, str):
         named = field.related_model._base_manager.filter(pk=value).first()
         return str(named) if named else str(value)
     choices: Iterable[tuple[Any, Any]] = field.flatchoices if field else ()

@@ -19,12 +19,12 @@ Rows = Iterator[tuple[Any, ...]]
 
 
 def _patients(scope: Scope) -> Rows:
-    first_consents: dict[int, tuple[str, Any]] = {}
+    first_consents: dict[Any, tuple[str, Any]] = {}
     consents = Consent.objects.filter(**scope.filter("patient__site")).order_by("-signed_on", "-pk")
-    for patient_id, version, signed_on in consents.values_list(
+    for pk, version, signed_on in consents.values_list(
         "patient_id", "document__version", "signed_on"
-    ):
-        first_consents[patient_id] = (version, signed_on)
+    ).iterator():
+        first_consents[pk] = (version, signed_on)
     rows = Patient.objects.filter(**scope.filter()).order_by("patient_id", "pk").values_list(
         "pk", "site__code", "patient_id", "birth_year", "sex_at_birth", "enrolment__diabetes_diagnosis_date",
         "enrolment__enrolled_on", "enrolment__height_cm", "enrolment__weight_kg", "enrolment__insulin_iu_per_day",

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 else:
     ConsentModelForm = EligibilityModelForm = ContactModelForm = forms.ModelForm
 
+QUESTIONS = {field.name: str(field.verbose_name) for field in Eligibility._meta.concrete_fields}
 PARTIAL = "2014-03-05, or 2014-03 or 2014 when no more is known."
 DAY = {"type": "date"}
 ORGANS = [(organ, organ.capitalize()) for organ in ("uterus", "cervix", "ovaries", "prostate", "breasts")]
@@ -162,7 +163,7 @@ class EligibilityForm(EligibilityModelForm):
         super().__init__(*args, **kwargs)
         for name, field in self.fields.items():
             if name in rules.ELIGIBILITY_QUESTIONS:
-                field.label = str(Eligibility._meta.get_field(name).verbose_name)  # Django would write "EGFR"
+                field.label = QUESTIONS[name]  # as written: Django would begin with "EGFR"
             if isinstance(field, forms.NullBooleanField):
                 field.widget = forms.NullBooleanSelect()
                 field.widget.choices = [("unknown", "Not known"), ("true", "Yes"), ("false", "No")]

@@ -343,7 +343,8 @@ class StatusResource(StagedResource):
 def _nearest(events: Sequence[StatusEvent], scope: str) -> StatusEvent | None:
     """Several withdrawals of one day differ by scope; one alone is the row meant."""
     same = [event for event in events if event.scope == scope]
-    return (same or [*events, None])[0] if len(events) <= 1 or same else None
+    meant = same or (events if len(events) == 1 else [])
+    return meant[0] if meant else None
 
 
 def _status_facts(row: Row) -> StatusFacts:

@@ -45,7 +45,7 @@ def site_of(row: models.Model, hops: int = HOPS) -> Site | None:
     if isinstance(found, Site) or hops == 0:
         return found if isinstance(found, Site) else None
     for field in row._meta.concrete_fields:
-        if isinstance(field, models.ForeignKey) and not issubclass(field.related_model, User):
+        if isinstance(field, models.ForeignKey) and field.related_model is not User:
             parent = getattr(row, field.name)
             above = site_of(parent, hops - 1) if parent is not None else None
             if above:

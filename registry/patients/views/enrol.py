@@ -56,11 +56,8 @@ def enrol(request: HttpRequest) -> HttpResponse:
 
 def _parts(request: HttpRequest, user: User) -> Forms:
     data = request.POST if request.method == "POST" else None
-    site = SiteForm(data, user=user)
-    if site.fields["site"].queryset.count() == 1:
-        site.fields["site"].initial = site.fields["site"].queryset.first()
     return {
-        "site": site,
+        "site": SiteForm(data, user=user),
         "identity": IdentityForm(data),
         "person": PersonForm(data),
         "enrolment": EnrolmentForm(data),
