@@ -34,7 +34,7 @@ class EditSiteForm(SiteForm):
         fields = ["name", "country", "time_zone", "closed_weekdays"]
 
 
-def _sites() -> "forms.ModelChoiceField[Site]":
+def _sites() -> forms.ModelChoiceField[Site]:
     return forms.ModelChoiceField(
         Site.objects.order_by("name"), required=False, empty_label="all sites",
         help_text="Safety officer, coordinator, auditor and administrator work across all sites.",
