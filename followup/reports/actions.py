@@ -168,8 +168,8 @@ def _check_right(run: ReportRun) -> None:
 
 
 def _made(run: ReportRun, pdf: Path, numbers: Path) -> Made:
-    if run.patient is not None and run.site is not None and run.data_cut_off is not None:
-        cut_off = local_date(run.data_cut_off, run.site.time_zone)
+    cut_off = run.cut_off
+    if run.patient is not None and cut_off is not None:
         return make_patient(
             patient=run.patient, cut_off=cut_off, with_identifiers=run.with_identifiers, pdf=pdf, numbers=numbers
         )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Self
 
 from django.conf import settings
@@ -9,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 
 from registry.access.models import Site, SiteScope, SiteScopedQuerySet, User
+from registry.clock import local_date
 from registry.patients.models import Patient
 
 PATIENT_ACT, NAMES_ACT = "reports.make_patient", "identifiers.view"
@@ -86,3 +88,10 @@ class ReportRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.period_from or ''}–{self.period_to or ''}"
+
+    @property
+    def cut_off(self) -> date | None:
+        """The last day counted, in the calendar of the site."""
+        if self.period_to is not None or self.data_cut_off is None or self.site is None:
+            return self.period_to
+        return local_date(self.data_cut_off, self.site.time_zone)

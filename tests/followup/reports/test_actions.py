@@ -3,6 +3,7 @@ import json
 from datetime import date, timedelta
 
 import pytest
+from django.core.exceptions import PermissionDenied
 
 from followup.reports import actions, making
 from followup.reports.making import Made
@@ -64,7 +65,7 @@ def test_a_form_sent_twice_is_one_report(anna, sami):
 
 
 def test_only_those_who_work_across_all_sites_ask_for_all_sites(riverside, sami, ines):
-    with pytest.raises(Exception, match="make a safety report"):
+    with pytest.raises(PermissionDenied, match="make a safety report"):
         ask(ines, site=riverside)
     with acting_as("system:command"):
         RoleGrant.objects.create(user=ines, role="safety", site=riverside, starts_on=date(2020, 1, 1))
@@ -158,7 +159,7 @@ def test_a_patient_report_runs_to_the_day_at_the_site(anna, ines, monkeypatch):
 
 
 def test_names_are_printed_only_for_those_who_may_read_them(anna, cora):
-    with pytest.raises(Exception, match="read names"):
+    with pytest.raises(PermissionDenied, match="read names"):
         actions.request_patient(
             patient=anna, with_identifiers=True, reason="file", form_token="t1", by=cora, now=NOW
         )
