@@ -4,7 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from config.health import sweep_trouble
 from registry import clock
@@ -41,21 +41,14 @@ def page(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if isinstance(user, User):
         context["nav"] = [
-            {"label": label, "url": _address(url), "active": request.path.startswith(prefix)}
+            {"label": label, "url": reverse(url), "active": request.path.startswith(prefix)}
             for label, url, act, prefix in NAVIGATION
             if _may_open(user, act)
         ]
         if user.may("patients.view"):
-            context["patient_search_url"] = _address("patients:patient_search")
+            context["patient_search_url"] = reverse("patients:patient_search")
         context["sweep_banner"] = sweep_trouble(now=clock.now())
     return context
-
-
-def _address(name: str) -> str:
-    try:
-        return reverse(name)
-    except NoReverseMatch:
-        return "#"
 
 
 def _may_open(user: User, act: str) -> bool:

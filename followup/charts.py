@@ -160,7 +160,7 @@ def _today_layer(today: str | None, x: Spec) -> list[Spec]:
 def _baseline_layers(baseline: float | None, y: Spec, unit: str) -> list[Spec]:
     if baseline is None:
         return []
-    rows = [{"value": baseline, "text": f"dashed: baseline {baseline:g} {unit}"}]
+    rows = [{"value": baseline, "text": f"dashed: baseline {baseline:.3g} {unit}"}]
     place: dict[str, Spec] = {"x": {"value": "width"}, "y": {"value": -6}, "text": {"field": "text"}}
     return [
         _layer(rows, {"type": "rule", "style": "baseline"}, y=y),

@@ -42,13 +42,13 @@ def build(*, sites: int, patients: int, seed: int, today: date, password: str) -
         raise CannotBuild("This registry holds people already. Use an empty DATA_DIR for the demo.")
     chosen = cast.SITES[:sites]
     started = _noon(today - timedelta(days=366 * (YEARS + 1)))
-    with _at(started):
+    with _at(started) as now:
         Registry.objects.create(kind="demo", name="MSC Follow-up Registry · demo")
-        bring_in("sites", rows.site_rows(chosen))
+        bring_in("sites", rows.site_rows(chosen), now)
         accounts = _staff(password or secrets.token_urlsafe(9), started)
     lots = rows.lot_rows(YEARS, today, seed)
-    with _at(_noon(today)):
-        bring_in("lots", lots)
+    with _at(_noon(today)) as now:
+        bring_in("lots", lots, now)
     shelf = [
         LotOnShelf(lot["lot"], date.fromisoformat(lot["released_on"]), date.fromisoformat(lot["expires_on"]))
         for lot in lots
@@ -60,13 +60,13 @@ def build(*, sites: int, patients: int, seed: int, today: date, password: str) -
     return accounts
 
 
-def bring_in(kind: str, lines: rows.Rows) -> None:
+def bring_in(kind: str, lines: rows.Rows, now: datetime) -> None:
     """Through the importer of that kind, all rows or none."""
     if not lines:
         return
     headings = list(lines[0])
     table = TableFile("demo", "", headings, [[line[heading] for heading in headings] for line in lines])
-    resource = resource_for(kind)(Context(now=clock.now(), reason="demo"))
+    resource = resource_for(kind)(Context(now=now, reason="demo"))
     judged = resource.examine(table)
     for row in judged:
         for error in row.errors:
@@ -78,37 +78,37 @@ def bring_in(kind: str, lines: rows.Rows) -> None:
 
 def _tell(story: Story, today: date, seed: int) -> None:
     """One person's years, in the order in which they happened."""
-    with _at(_noon(story.enrolled)):
-        bring_in("patients", [rows.patient_row(story)])
+    with _at(_noon(story.enrolled)) as now:
+        bring_in("patients", [rows.patient_row(story)], now)
         patient = Patient.objects.filter(site__code=story.site).order_by("-pk")[0]
     for cells in story.cells:
-        with _at(_noon(cells.day)):
-            bring_in("infusions", [rows.infusion_row(patient.patient_id, cells)])
+        with _at(_noon(cells.day)) as now:
+            bring_in("infusions", [rows.infusion_row(patient.patient_id, cells)], now)
     results: rows.Rows = []
     for visit, day in _held(story, patient, today, seed):
-        with _at(_noon(day, hour=15)):
-            results += _hold(story, visit, day, seed)
-    with _at(_noon(today) - timedelta(days=1)):
-        bring_in("treatments", rows.treatment_rows(story, patient.patient_id, today))
+        with _at(_noon(day, hour=15)) as now:
+            results += _hold(story, visit, day, seed, now)
+    with _at(_noon(today) - timedelta(days=1)) as now:
+        bring_in("treatments", rows.treatment_rows(story, patient.patient_id, today), now)
         # Visits that fall on one day share one sample.
-        bring_in("labs", list({(line["accession"], line["analyte"]): line for line in results}.values()))
-        bring_in("adverse_events", rows.event_rows(story, patient.patient_id, today, seed))
+        bring_in("labs", list({(line["accession"], line["analyte"]): line for line in results}.values()), now)
+        bring_in("adverse_events", rows.event_rows(story, patient.patient_id, today, seed), now)
     if ending := rows.status_row(story, patient.patient_id):
-        with _at(_noon(date.fromisoformat(ending["on_date"]))):
-            bring_in("status", [ending])
+        with _at(_noon(date.fromisoformat(ending["on_date"]))) as now:
+            bring_in("status", [ending], now)
             if story.kind == "deceased":
-                _confirm_death(story, patient)
+                _confirm_death(story, patient, now)
     record_checks(story, patient, today, at=_at)
     _assess_old_events(story, patient, today)
     _give_up_old_visits(story, patient, today)
 
 
-def _confirm_death(story: Story, patient: Patient) -> None:
+def _confirm_death(story: Story, patient: Patient, now: datetime) -> None:
     facts = StatusFacts(
         status="deceased", on_date=f"{story.ends_on}", reason="Certificate seen", death_confirmed=True,
         cause_of_death="Myocardial infarction", autopsy="not_done",
     )  # fmt: skip
-    record_status(patient=patient, facts=facts, by=_person("doctor", story), now=clock.now())
+    record_status(patient=patient, facts=facts, by=_person("doctor", story), now=now)
 
 
 def _assess_old_events(story: Story, patient: Patient, today: date) -> None:
@@ -118,8 +118,8 @@ def _assess_old_events(story: Story, patient: Patient, today: date) -> None:
         patient=patient, is_serious=True, onset_date__lt=month_ago, assessments=None
     )
     for event in events.order_by("pk"):
-        with _at(_noon(date.fromisoformat(event.onset_date) + timedelta(days=3))):
-            assess(event, _person("doctor", story))
+        with _at(_noon(date.fromisoformat(event.onset_date) + timedelta(days=3))) as now:
+            assess(event, _person("doctor", story), now)
 
 
 def _held(story: Story, patient: Patient, today: date, seed: int) -> Iterator[tuple[Visit, date]]:
@@ -142,7 +142,7 @@ def _held(story: Story, patient: Patient, today: date, seed: int) -> Iterator[tu
             yield visit, day
 
 
-def _hold(story: Story, visit: Visit, day: date, seed: int) -> rows.Rows:
+def _hold(story: Story, visit: Visit, day: date, seed: int, now: datetime) -> rows.Rows:
     codes = set(VisitAssessment.objects.filter(visit=visit).values_list("code", flat=True))
     mode = visit.timepoint.contact_mode if visit.timepoint else "on_site"
     remote = mode != "on_site"
@@ -153,7 +153,7 @@ def _hold(story: Story, visit: Visit, day: date, seed: int) -> rows.Rows:
         }
     record_visit(
         visit=visit, actual_date=day, contact_mode=mode, assessments=answers, note="", by=_person("nurse", story),
-        now=clock.now(), version=visit.version,
+        now=now, version=visit.version,
     )  # fmt: skip
     return lab_rows(story, visit.patient.patient_id, f"{visit.visit_code}{visit.sequence}", day, codes, seed)
 
@@ -163,9 +163,9 @@ def _give_up_old_visits(story: Story, patient: Patient, today: date) -> None:
     limit = today - timedelta(days=120)
     late = Visit.objects.filter(patient=patient, state="planned", actual_date=None, window_closes__lt=limit)
     for visit in late.order_by("pk"):
-        with _at(_noon(visit.window_closes or limit) + timedelta(days=60)):
+        with _at(_noon(visit.window_closes or limit) + timedelta(days=60)) as now:
             mark_missed(visit=visit, reason="Not reached in time; the next visit was kept", by=_person("nurse", story),
-                        now=clock.now(), version=visit.version)  # fmt: skip
+                        now=now, version=visit.version)  # fmt: skip
 
 
 def _staff(password: str, now: datetime) -> list[Account]:
@@ -191,7 +191,7 @@ def _noon(day: date, hour: int = 12) -> datetime:
 
 
 @contextmanager
-def _at(moment: datetime) -> Iterator[None]:
+def _at(moment: datetime) -> Iterator[datetime]:
     """The registry's clock stands at this moment, and the demo acts."""
     with clock.set_to(moment), acting_as("system:command", reason="demo", channel="demo"):
-        yield
+        yield moment

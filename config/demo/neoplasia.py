@@ -11,11 +11,10 @@ from followup.neoplasia.rules import HISTORY, IMAGING, PHYSICAL, SCREENING, item
 from followup.safety.actions import assess_event
 from followup.safety.models import AdverseEvent
 from followup.schedule.models import Visit
-from registry import clock
 from registry.access.models import User
 from registry.patients.models import Patient
 
-At = Callable[[datetime], AbstractContextManager[None]]
+At = Callable[[datetime], AbstractContextManager[datetime]]
 FINDINGS = {
     "suspicion": "CA 19-9 above three times the limit with weight loss; pancreas to be imaged",
     "excluded": "Nodule in the right lobe of the thyroid",
@@ -29,19 +28,26 @@ def record_checks(story: Story, patient: Patient, today: date, *, at: At) -> Non
     settled = held[len(held) // 2] if story.kind in ("excluded", "confirmed") and held else None
     for visit in held:
         day = visit.actual_date or today
-        with at(datetime.combine(day, time(16), tzinfo=UTC)):
+        with at(datetime.combine(day, time(16), tzinfo=UTC)) as now:
             visit.refresh_from_db()
-            _check(story, patient, day, visit=visit, finding=FINDINGS[story.kind] if visit is settled else "")
+            _check(
+                story,
+                patient,
+                day,
+                now,
+                visit=visit,
+                finding=FINDINGS[story.kind] if visit is settled else "",
+            )
     if story.kind == "suspicion":
         day = today - timedelta(days=6)
-        with at(datetime.combine(day, time(16), tzinfo=UTC)):
-            _check(story, patient, day, finding=FINDINGS[story.kind])
+        with at(datetime.combine(day, time(16), tzinfo=UTC)) as now:
+            _check(story, patient, day, now, finding=FINDINGS[story.kind])
     for case in Neoplasm.objects.filter(patient=patient).order_by("pk"):
         _work_up(story, case, today, at=at)
 
 
 def _check(
-    story: Story, patient: Patient, day: date, *, visit: Visit | None = None, finding: str = ""
+    story: Story, patient: Patient, day: date, now: datetime, *, visit: Visit | None = None, finding: str = ""
 ) -> None:
     """At a visit, or between visits when a complaint brought the person in."""
     mode = visit.contact_mode if visit else "on_site"
@@ -50,7 +56,7 @@ def _check(
         patient=patient, visit=visit, on_date=day, contact_mode=mode,
         outcome=NeoplasiaCheck.Outcome.SUSPICION if finding else NeoplasiaCheck.Outcome.NO_SUSPICION,
         answers={item.code: _answer(item.section, on_site=mode == "on_site") for item in items},
-        finding=finding, by=_person("nurse", story), now=clock.now(),
+        finding=finding, by=_person("nurse", story), now=now,
         form_token=f"demo-{visit.pk}" if visit else f"demo-patient-{patient.pk}",
     )  # fmt: skip
 
@@ -64,10 +70,10 @@ def _answer(section: str, *, on_site: bool) -> str:
 def _work_up(story: Story, case: Neoplasm, today: date, *, at: At) -> None:
     suspected = date.fromisoformat(case.suspected_on)
     imaged = min(suspected + timedelta(days=4), today)
-    with at(datetime.combine(imaged, time(11), tzinfo=UTC)):
+    with at(datetime.combine(imaged, time(11), tzinfo=UTC)) as now:
         add_work_up_note(
             case=case, kind="imaging", on_date=imaged, text="Imaging requested and done; report filed.",
-            form_token=f"demo-note-{case.pk}", by=_person("doctor", story), now=clock.now(),
+            form_token=f"demo-note-{case.pk}", by=_person("doctor", story), now=now,
         )  # fmt: skip
     if story.kind == "suspicion":
         return
@@ -82,16 +88,16 @@ def _work_up(story: Story, case: Neoplasm, today: date, *, at: At) -> None:
             "diagnosed_on": (suspected + timedelta(days=21)).isoformat(), "basis_of_diagnosis": "histology of the primary",
             "conclusion": "Adenocarcinoma of the sigmoid colon; STR profile of the tumour is the recipient's.",
         }  # fmt: skip
-    with at(datetime.combine(closed, time(11), tzinfo=UTC)):
+    with at(datetime.combine(closed, time(11), tzinfo=UTC)) as now:
         case.refresh_from_db()
         doctor = _person("doctor", story)
-        close_neoplasm(case=case, conclusion=conclusion, version=case.version, by=doctor, now=clock.now())
+        close_neoplasm(case=case, conclusion=conclusion, version=case.version, by=doctor, now=now)
         if story.kind == "confirmed":
             case.refresh_from_db()
-            assess(record_case_event(case=case, by=doctor, now=clock.now()), doctor)
+            assess(record_case_event(case=case, by=doctor, now=now), doctor, now)
 
 
-def assess(event: AdverseEvent, doctor: User) -> None:
+def assess(event: AdverseEvent, doctor: User, now: datetime) -> None:
     """The investigator's judgement, so that the task on Today is done."""
     verdict = {
         "relatedness_cells": "possible" if event.is_special_interest else "unlikely", "relatedness_procedure": "unlikely",
@@ -103,7 +109,7 @@ def assess(event: AdverseEvent, doctor: User) -> None:
         version=event.version,
         reason="Judged by the investigator",
         by=doctor,
-        now=clock.now(),
+        now=now,
     )
 
 

@@ -15,7 +15,7 @@ from registry import clock as calendar
 from registry.access.models import Site
 from registry.audit.models import AuditEntry
 from registry.infusions.models import Infusion
-from registry.patients.models import Enrolment, Patient, Scope, Status, StatusEvent
+from registry.patients.models import Consent, Enrolment, Patient, Scope, Status, StatusEvent
 
 SWEEP_MAX_AGE = timedelta(minutes=15)
 
@@ -92,10 +92,14 @@ def _without_next_check() -> Iterator[Finding]:
     """Whoever lives, was infused and did not ask to end it has a neoplasia check ahead or overdue."""
     check = Visit.objects.filter(patient=OuterRef("pk"), neoplasia_check=True, state=Visit.State.PLANNED)
     infused = Infusion.objects.filter(patient=OuterRef("pk"))
-    ended = StatusEvent.objects.filter(
-        patient=OuterRef("pk"), status=Status.WITHDRAWN, scope__in=[Scope.NO_NEW_DATA, Scope.ERASE]
+    withdrawals = StatusEvent.objects.filter(patient=OuterRef("pk"), status=Status.WITHDRAWN)
+    ended = Exists(withdrawals.filter(scope__in=[Scope.NO_NEW_DATA, Scope.ERASE]))
+    # Without contact only records and linkage are left, and those need their consent.
+    linkage = Exists(Consent.objects.filter(patient=OuterRef("pk"), tier_linkage=True))
+    out_of_reach = Exists(withdrawals.filter(scope=Scope.NO_CONTACT)) & ~linkage
+    over = Q(status__in=[Status.DECEASED, Status.COMPLETED]) | Q(
+        ended | out_of_reach, status=Status.WITHDRAWN
     )
-    over = Q(status__in=[Status.DECEASED, Status.COMPLETED]) | Q(Exists(ended), status=Status.WITHDRAWN)
     rows = Patient.objects.filter(Exists(infused), ~Exists(check)).exclude(over).order_by("patient_id")
     for patient in rows.iterator():
         what = "infused and living, but no neoplasia check lies ahead or is overdue"

@@ -111,25 +111,17 @@ def plan_digest(plan: Plan) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
+TIMEPOINT_KEYS = {
+    *("code", "label", "anchor", "offset", "window"),
+    *("contact_mode", "assessments", "neoplasia_check", "reminders"),
+}
+
+
 def _timepoint(
     row: dict[str, Any], known_assessments: frozenset[str], default_steps: tuple[ReminderStep, ...]
 ) -> Timepoint:
     where = f"timepoint {row.get('code', '(without a code)')}"
-    _only_keys(
-        row,
-        {
-            "code",
-            "label",
-            "anchor",
-            "offset",
-            "window",
-            "contact_mode",
-            "assessments",
-            "neoplasia_check",
-            "reminders",
-        },
-        where,
-    )
+    _only_keys(row, TIMEPOINT_KEYS, where)
     offset = _field(row, "offset", dict, where)
     _only_keys(offset, {"value", "unit"}, f"{where}: offset")
     window = _field(row, "window", dict, where)

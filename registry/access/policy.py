@@ -70,7 +70,7 @@ ACTS: dict[str, Act] = {
     "queries.view": _act("Read queries and deviations", own=SITE_READERS, everywhere=WIDE_READERS),
     "queries.answer": _act("Answer a query", own=CARE),
     "queries.close": _act("Close a query", own="monitor", everywhere="coordinator"),
-    "worklist.view": _act("Work down Today", own=f"{SITE_READERS} laboratory product", everywhere="safety coordinator"),
+    "worklist.view": _act("Work down Today", own=f"{SITE_READERS} laboratory", everywhere="safety coordinator product"),
     "reminders.control": _act("See control totals, settle messages", everywhere="coordinator administrator"),
     "reports.view": _act("Read safety reports", own="nurse investigator site_manager monitor", everywhere=WIDE_READERS),
     "reports.make_safety": _act("Make a safety report", everywhere="safety coordinator"),
