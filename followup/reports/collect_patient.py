@@ -20,11 +20,12 @@ from registry.patients.rules import is_baseline
 
 TITLE = "Patient report"
 MILLION = 1_000_000
+# Series of the report: the analyte or index, and the decimals a reader needs.
 SERIES = {
-    "hba1c_percent": "hba1c",
-    "c_peptide_nmol_l": "fasting_c_peptide",
-    "insulin_iu_per_day": "insulin_daily_dose",
-    "insulin_iu_per_kg_day": "insulin_iu_per_kg_day",
+    "hba1c_percent": ("hba1c", 1),
+    "c_peptide_nmol_l": ("fasting_c_peptide", 2),
+    "insulin_iu_per_day": ("insulin_daily_dose", 1),
+    "insulin_iu_per_kg_day": ("insulin_iu_per_kg_day", 2),
 }
 
 
@@ -173,19 +174,21 @@ def _infusion(number: int, one: Infusion, deviations: list[str]) -> shape.Infusi
 
 
 def _series(patient: Patient, cut_off: date, treated: date | None) -> dict[str, shape.Series]:
-    points = [one for one in series([patient.pk], SERIES.values()) if one.day <= cut_off]
+    points = [
+        one for one in series([patient.pk], [code for code, _ in SERIES.values()]) if one.day <= cut_off
+    ]
     before = baselines(points, {patient.pk: treated} if treated else {})
     found: dict[str, shape.Series] = {}
-    for name, code in SERIES.items():
+    for name, (code, decimals) in SERIES.items():
         own = [one for one in points if one.code == code]
         value = before.get((patient.pk, code))
         found[name] = {
-            "baseline": None if value is None else round(float(value), 4),
+            "baseline": None if value is None else round(float(value), decimals),
             "baseline_on": _baseline_day(own, treated),
             "points": [
                 {
                     "date": one.day.isoformat(),
-                    "value": round(float(one.value), 4),
+                    "value": round(float(one.value), decimals),
                     "comparator": one.comparator,
                 }
                 for one in own

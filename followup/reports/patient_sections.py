@@ -3,9 +3,10 @@
 from typing import Any
 
 from followup import charts
+from followup.labs.wording import unit_words
 from followup.reports.layout import Block, Section, figure, figure_or_words, num, section, table, text
 from followup.reports.patient_numbers import PatientNumbers, Series
-from followup.reports.wording import day, decimal, heading, label, unit
+from followup.reports.wording import day, decimal, heading, label
 
 CHECK_NOTE = "A partial check leaves examination and imaging due."
 
@@ -196,7 +197,7 @@ def _derived(numbers: PatientNumbers) -> Block:
         [
             (
                 heading(d["code"]),
-                unit(d["unit"]),
+                unit_words(d["unit"]) or "–",
                 _short(d["baseline"]),
                 _short(d["value"]),
                 day(d["at"]),

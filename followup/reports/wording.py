@@ -70,11 +70,6 @@ def heading(code: str | None) -> str:
     return text if text[1:2].isupper() else text[:1].upper() + text[1:]
 
 
-def unit(code: str) -> str:
-    """A UCUM unit as it is printed."""
-    return code.replace("{1.73_m2}", "1.73\u00a0m²").replace("kg/m2", "kg/m²") if code != "1" else "–"
-
-
 def day(iso: str | None) -> str:
     """A date that never breaks over two lines."""
     return day_words(iso).replace(" ", "\u00a0") if iso else "–"

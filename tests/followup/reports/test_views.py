@@ -42,7 +42,6 @@ def status_of(browser, url):
     answer = browser.get(url)
     if answer.streaming:
         assert b"".join(answer.streaming_content)
-    answer.close()
     return answer.status_code
 
 
