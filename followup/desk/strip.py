@@ -56,9 +56,10 @@ def strip_for(
     `identity` comes from `read_identifiers`, which knows who may read it and notes the reading in the trail.
     """
     facts = facts or facts_of(patient, user, today)
+    opens_record = user.may("patients.view", patient.site_id)
     return {
         "patient_id": patient.patient_id,
-        "url": reverse("desk:patient_record", args=[patient.patient_id]),
+        "url": reverse("desk:patient_record", args=[patient.patient_id]) if opens_record else "",
         "demographics": demographics(patient, today),
         "identity": name_words(identity) if identity else "",
         "status_kind": STATUS_KINDS[Status(patient.status)],

@@ -237,7 +237,7 @@ DATA_PARTS = (
     ("Files brought in", "What was brought in, by whom, with its totals.", "import", "exchange:import_list"),
     ("Take data out", "Every table as CSV, pseudonymous, with a manifest.", "export.pseudonymised", "exchange:export_list"),
     ("Queries", "Facts that contradict each other or break a rule, to be answered.", "queries.view", "patients:query_list"),
-    ("Control of reminders", "Whether every reminder that was due is accounted for.", "worklist.view", "reminders:control"),
+    ("Control of reminders", "Whether every reminder that was due is accounted for.", "reminders.control", "reminders:control"),
     ("Site overview", "The sites side by side: patients, late visits, completeness.", "patients.view", "desk:overview"),
 )  # fmt: skip
 IMPORT_ACTS = (

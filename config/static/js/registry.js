@@ -83,6 +83,15 @@
     });
   });
 
+  // A table too wide for the window scrolls inside its frame; the keyboard must be able to get there too.
+  const frames = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+      else target.removeAttribute("tabindex");
+    }
+  });
+  document.querySelectorAll(".table-scroll").forEach((frame) => frames.observe(frame));
+
   const summary = document.querySelector("[data-error-summary]");
   if (summary) summary.focus();
 
