@@ -5,21 +5,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 
 from config.demo import cast, rows
 from config.demo.neoplasia import assess, record_checks
 from config.demo.results import lab_rows
-from config.demo.stories import YEARS, LotOnShelf, Story, make_story
+from config.demo.stories import YEARS, Cells, LotOnShelf, Story, has_fever, make_story
 from followup.safety.models import AdverseEvent
 from followup.schedule.actions import Answer, mark_missed, record_visit
 from followup.schedule.models import Visit, VisitAssessment
 from registry import clock
 from registry.access.models import Registry, RoleGrant, Site, User
 from registry.audit.acting import acting_as
+from registry.clock import local_moment
 from registry.exchange.reading import TableFile
 from registry.exchange.resources import CREATE, Context, resource_for
+from registry.infusions.actions import record_infusion
+from registry.infusions.judging import DoseGiven
 from registry.patients.models import Patient
 from registry.patients.status import StatusFacts, record_status
+from registry.products.models import Lot
 
 Done = VisitAssessment.State.DONE
 
@@ -83,7 +88,7 @@ def _tell(story: Story, today: date, seed: int) -> None:
         patient = Patient.objects.filter(site__code=story.site).order_by("-pk")[0]
     for cells in story.cells:
         with _at(_noon(cells.day)) as now:
-            bring_in("infusions", [rows.infusion_row(patient.patient_id, cells)], now)
+            _infuse(story, patient, cells, now, seed)
     results: rows.Rows = []
     for visit, day in _held(story, patient, today, seed):
         with _at(_noon(day, hour=15)) as now:
@@ -92,7 +97,7 @@ def _tell(story: Story, today: date, seed: int) -> None:
         bring_in("treatments", rows.treatment_rows(story, patient.patient_id, today), now)
         # Visits that fall on one day share one sample.
         bring_in("labs", list({(line["accession"], line["analyte"]): line for line in results}.values()), now)
-        bring_in("adverse_events", rows.event_rows(story, patient.patient_id, today, seed), now)
+        bring_in("adverse_events", rows.event_rows(story, patient.patient_id, now.date(), seed), now)
     if ending := rows.status_row(story, patient.patient_id):
         with _at(_noon(date.fromisoformat(ending["on_date"]))) as now:
             bring_in("status", [ending], now)
@@ -101,6 +106,19 @@ def _tell(story: Story, today: date, seed: int) -> None:
     record_checks(story, patient, today, at=_at)
     _assess_old_events(story, patient, today)
     _give_up_old_visits(story, patient, today)
+
+
+def _infuse(story: Story, patient: Patient, cells: Cells, now: datetime, seed: int) -> None:
+    fever = has_fever(story, story.cells.index(cells), seed)
+    started = local_moment(cells.day, time(10, 30), patient.site.time_zone)
+    lot = Lot.objects.select_related("donor__patient").get(code=cells.lot)
+    record_infusion(
+        patient=patient, doses=[DoseGiven(lot, cells.cells_total, Decimal(str(cells.viability_percent)))],
+        infused_on=cells.day, infused_at=started, ended_at=started + timedelta(minutes=50), route=cells.route,
+        weight_kg=Decimal(str(cells.weight_kg)), premedication="Paracetamol 1 g, cetirizine 10 mg",
+        reaction="fever" if fever else "none", reaction_note="38.4 °C four hours after, gone the next day" if fever else "",
+        by=_person("nurse", story), now=now,
+    )  # fmt: skip
 
 
 def _confirm_death(story: Story, patient: Patient, now: datetime) -> None:

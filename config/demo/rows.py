@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from random import Random
 
 from config.demo import cast
-from config.demo.stories import Cells, Story
+from config.demo.stories import Story, has_fever
 
 Rows = list[dict[str, str]]
 SERIOUS = {
@@ -64,14 +64,6 @@ def patient_row(story: Story) -> dict[str, str]:
     }  # fmt: skip
 
 
-def infusion_row(patient_id: str, cells: Cells) -> dict[str, str]:
-    return {
-        "patient_id": patient_id, "infused_at": f"{cells.day.isoformat()}T10:30", "lot": cells.lot, "route": cells.route,
-        "cells_total": str(cells.cells_total), "viability_percent": str(cells.viability_percent),
-        "weight_kg": f"{cells.weight_kg:.1f}",
-    }  # fmt: skip
-
-
 def treatment_rows(story: Story, patient_id: str, today: date) -> Rows:
     rows = [_drug(patient_id, "Metformin", "metformin", "2000", "mg", story.diagnosed)]
     if not story.takes_insulin:
@@ -93,7 +85,7 @@ def event_rows(story: Story, patient_id: str, today: date, seed: int) -> Rows:
     random = story.random_for("events", seed)
     rows: Rows = []
     for position, cells in enumerate(story.cells):
-        if random.random() < 0.15 or (story.kind == "fever" and position == 0):
+        if has_fever(story, position, seed):
             ended, grade = cells.day + timedelta(days=1), random.choice("112")
             rows.append(
                 _event(

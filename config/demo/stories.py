@@ -85,6 +85,13 @@ def make_story(number: int, *, site: str, lots: list[LotOnShelf], today: date, s
     )  # fmt: skip
 
 
+def has_fever(story: Story, infusion: int, seed: int) -> bool:
+    """About one infusion in seven, as published; always the first of the person who shows it."""
+    return story.random_for(f"fever:{infusion}", seed).random() < 0.15 or (
+        story.kind == "fever" and infusion == 0
+    )
+
+
 def _enrolled_on(kind: str, random: Random, today: date) -> date:
     if kind == "just_enrolled":
         return today - timedelta(days=9)
