@@ -3,7 +3,7 @@
 from typing import Any
 
 from followup import charts
-from followup.labs.wording import unit_words
+from followup.labs.wording import INDEX_DECIMALS, unit_words
 from followup.reports.layout import Block, Section, figure, figure_or_words, num, section, table, text
 from followup.reports.patient_numbers import PatientNumbers, Series
 from followup.reports.wording import day, decimal, heading, label
@@ -182,6 +182,10 @@ def _series(numbers: PatientNumbers) -> list[Block]:
     ]
 
 
+def _index(code: str, value: float | None) -> str:
+    return "–" if value is None else f"{value:.{INDEX_DECIMALS.get(code, 2)}f}"
+
+
 def _derived(numbers: PatientNumbers) -> Block:
     return table(
         "Derived indices, latest",
@@ -198,8 +202,8 @@ def _derived(numbers: PatientNumbers) -> Block:
             (
                 heading(d["code"]),
                 unit_words(d["unit"]) or "–",
-                _short(d["baseline"]),
-                _short(d["value"]),
+                _index(d["code"], d["baseline"]),
+                _index(d["code"], d["value"]),
                 day(d["at"]),
                 label(d["status"]) + (f": {d['reason']}" if d["reason"] else ""),
                 f"version\u00a0{d['formula_version']}",
@@ -209,10 +213,6 @@ def _derived(numbers: PatientNumbers) -> Block:
         empty="No derived index was calculated.",
         width="dense",
     )
-
-
-def _short(number: float | None) -> str:
-    return "–" if number is None else f"{number:g}"
 
 
 def _schedule(numbers: PatientNumbers) -> Block:
