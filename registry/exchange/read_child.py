@@ -111,12 +111,19 @@ def _text(cell: Any) -> str:
     if isinstance(cell, float):
         return str(int(cell)) if cell.is_integer() else repr(cell)
     if isinstance(cell, datetime.datetime):
-        return (
-            cell.date().isoformat() if cell.time() == datetime.time() else cell.isoformat(timespec="minutes")
-        )
+        return _moment(cell)
     if isinstance(cell, datetime.date | datetime.time):
         return cell.isoformat()
     return str(cell).strip()
+
+
+def _moment(cell: datetime.datetime) -> str:
+    """As a CSV of the same sheet would say it: a day, minutes, and seconds only where there are any."""
+    # A sheet keeps fractions of days: seconds come out a little off.
+    whole = (cell + datetime.timedelta(milliseconds=500)).replace(microsecond=0)
+    if whole.time() == datetime.time():
+        return whole.date().isoformat()
+    return whole.isoformat(timespec="seconds" if whole.second else "minutes")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Files that cannot be read are refused as a whole, in words that say what to do."""
 
 import zipfile
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,9 @@ def test_the_usual_kinds_of_csv_read_alike(tmp_path: Path, content: str) -> None
         (",".join(f"c{n}" for n in range(101)) + "\n", "a.csv", "too_many_columns"),
     ],
 )
-def test_unreadable_files_are_refused_as_a_whole(tmp_path: Path, content: bytes | str, name: str, code: str) -> None:
+def test_unreadable_files_are_refused_as_a_whole(
+    tmp_path: Path, content: bytes | str, name: str, code: str
+) -> None:
     assert refusal(written(tmp_path, content, name)) == code
 
 
@@ -93,6 +95,18 @@ def test_a_spreadsheet_gives_the_same_text_as_a_csv(tmp_path: Path) -> None:
     workbook.save(tmp_path / "a.xlsx")
     table = read_table(tmp_path / "a.xlsx")
     assert table.rows == [["007", "7.5", "2031-03-14", "yes"], ["=1+1", "75000000", "", "no"]]
+
+
+def test_the_moments_of_a_spreadsheet_keep_their_seconds_and_no_fractions(tmp_path: Path) -> None:
+    workbook = Workbook()
+    sheet = workbook.active
+    assert sheet is not None
+    sheet.append(["at"])
+    for moment in ((8, 15, 30), (8, 15, 0), (8, 14, 59, 999_900), (0, 0, 0)):
+        sheet.append([datetime(2031, 3, 14, *moment)])
+    workbook.save(tmp_path / "a.xlsx")
+    read = [line[0] for line in read_table(tmp_path / "a.xlsx").rows]
+    assert read == ["2031-03-14T08:15:30", "2031-03-14T08:15", "2031-03-14T08:15", "2031-03-14"]
 
 
 def test_a_cell_at_the_far_corner_does_not_keep_the_reader_busy(tmp_path: Path) -> None:
