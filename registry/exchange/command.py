@@ -39,6 +39,10 @@ class ImportCommand(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         by = person_named(options["by"])
+        report_path: Path | None = options["report"]
+        if report_path and (report_path.is_dir() or not report_path.parent.is_dir()):
+            # Before anything is stored: a stored file must not end as an error.
+            raise CommandError(f"--report: {report_path} cannot be written there.", returncode=2)
         if by is not None and not by.may(resource_for(self.kind).act):
             raise CommandError(f"{by} may not import {self.kind}.", returncode=1)
         context = Context(now=clock.now(), by=by, reason=options["reason"])
@@ -47,8 +51,10 @@ class ImportCommand(BaseCommand):
                 kind=self.kind, path=options["file"], context=context,
                 commit=options["commit"], clean_rows=options["clean_rows"],
             )  # fmt: skip
-        if options["report"]:
-            options["report"].write_text(json.dumps(report.as_dict(), indent=1, ensure_ascii=False))
+        if report_path:
+            report_path.write_text(
+                json.dumps(report.as_dict(), indent=1, ensure_ascii=False), encoding="utf-8"
+            )
         self.stdout.write(
             json.dumps(report.as_dict()) if options["json"] else self._words(report, options["commit"])
         )

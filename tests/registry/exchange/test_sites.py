@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from registry.access.models import Site
 from registry.exchange.actions import Report, import_file
@@ -27,6 +28,17 @@ def test_the_same_file_twice_creates_once(bring) -> None:
     assert bring(LINE).created == 1
     assert bring(LINE).unchanged == 1
     assert Site.objects.get().country == "US"
+
+
+@pytest.mark.django_db
+def test_a_report_that_cannot_be_written_is_said_before_anything_is_stored(tmp_path: Path) -> None:
+    file = tmp_path / "sites.csv"
+    file.write_text("code,name,country,time_zone\n" + LINE, encoding="utf-8")
+    for nowhere in (tmp_path, tmp_path / "no" / "folder.json"):
+        with pytest.raises(CommandError) as refused:
+            call_command("import_sites", str(file), "--commit", "--report", str(nowhere))
+        assert refused.value.returncode == 2
+    assert not Site.objects.exists()
 
 
 def test_a_change_needs_a_reason_and_keeps_the_serial(bring) -> None:
