@@ -20,9 +20,11 @@ from followup.safety.models import (
     Outcome,
     Relatedness,
 )
+from registry import clock
 from registry.exchange.cells import CellError, Column, LocalMoment, moment, one_of, partial_day, text, yes_no
 from registry.exchange.exporting import ExportTable, Scope
 from registry.exchange.resources import CREATE, UNCHANGED, UPDATE, Context, Row, StagedResource
+from registry.partial_dates import earliest
 from registry.patients.models import Patient
 
 BATCH = 500
@@ -110,6 +112,8 @@ class AdverseEventResource(StagedResource):
         if patient is None:
             row.refuse("patient_id", "unknown_patient", f"no patient {row['patient_id']} in your sites")
             return
+        if self._lies_ahead(row, patient):
+            return
         key = self._key_of(row, patient)
         stored = self._stored(row, patient, key)
         if row.outcome:
@@ -128,6 +132,14 @@ class AdverseEventResource(StagedResource):
             row.outcome = UPDATE if row.changes else UNCHANGED
         row.values["facts"], row.values["moments_received"] = facts, received
         self._flag(row, facts)
+
+    def _lies_ahead(self, row: Row, patient: Patient) -> bool:
+        """What has not happened yet is a typing error."""
+        today = clock.local_date(self.context.now, patient.site.time_zone)
+        for column in ("onset_date", "end_date"):
+            if row[column] and earliest(row[column]) > today:
+                row.refuse(column, "in_future", "lies in the future")
+        return bool(row.errors)
 
     def _key_of(self, row: Row, patient: Patient) -> str:
         if row["event_ref"]:

@@ -85,6 +85,14 @@ def test_contradictions_become_queries_and_flags_not_refusals(maria, bring_in):
     } <= rules
 
 
+@pytest.mark.parametrize(
+    ("onset", "end", "column"), [("2031-04", "", "onset_date"), ("2031-03", "2032", "end_date")]
+)
+def test_what_has_not_happened_yet_is_a_typing_error(maria, bring_in, onset, end, column):
+    report = bring_in(f"HAR-0001-A,Fever,{onset},{end},1,no,,,,,,,")
+    assert [(error.column, error.code) for error in report.errors] == [(column, "in_future")]
+
+
 @pytest.mark.parametrize("grade", ["6", "severe", "0", "3-4", "²"])
 def test_an_impossible_grade_is_kept_as_received_and_asked_about(maria, bring_in, grade):
     line = f"HAR-0001-A,Fever,2031-03-10,,{grade},no,,,,,,,"
