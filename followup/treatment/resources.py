@@ -5,6 +5,7 @@ from typing import Any
 
 from followup.treatment.models import DrugClass, Treatment
 from followup.treatment.signals import treatments_changed
+from registry import clock
 from registry.exchange import cells
 from registry.exchange.cells import Column
 from registry.exchange.exporting import ExportTable, Scope
@@ -72,7 +73,7 @@ class TreatmentResource(StagedResource):
         if patient is None:
             row.refuse("patient_id", "unknown_patient", no_such_patient(row["patient_id"]))
             return
-        if earliest(row["start_date"]) > self.context.now.date():
+        if earliest(row["start_date"]) > clock.local_date(self.context.now, patient.site.time_zone):
             row.refuse("start_date", "in_future", "lies in the future")
             return
         key = (row["patient_id"], row["drug"], row["start_date"])

@@ -1,5 +1,6 @@
 """Whether somebody was on insulin on a day. No database, no clock."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -7,6 +8,10 @@ from decimal import Decimal
 
 from registry.partial_dates import earliest, latest
 
+# International nonproprietary names, as they stand in drug lists without the word insulin.
+INSULIN_NAMES = frozenset(
+    ("aspart", "degludec", "detemir", "glargine", "glulisine", "icodec", "isophane", "lispro", "nph")
+)
 ON_INSULIN, NO_INSULIN, UNKNOWN = "on_insulin", "no_insulin", "unknown"
 
 
@@ -33,8 +38,10 @@ class InsulinDose:
 
 
 def is_insulin(drug: str, drug_class: str) -> bool:
-    """By class, or by name where the class was left blank."""
-    return drug_class == "insulin" or (not drug_class and "insulin" in drug.casefold())
+    """By class; by name where the class was left blank, or was none we know and is kept as other."""
+    words = set(re.findall(r"[a-z]+", drug.casefold()))
+    by_name = bool(words & INSULIN_NAMES) and drug_class in ("", "other")
+    return drug_class == "insulin" or by_name or (not drug_class and "insulin" in words)
 
 
 def insulin_status(day: date, spans: Iterable[InsulinSpan], doses: Iterable[InsulinDose]) -> str:

@@ -7,7 +7,7 @@ from registry.access.models import SiteScope
 from registry.exchange.actions import import_file
 from registry.exchange.exporting import Scope, export_to
 from registry.exchange.resources import Context
-from registry.patients.models import Query
+from registry.patients.models import Patient, Query
 from tests.cast import NOW
 
 HEADINGS = "patient_id,drug,class,dose,unit,per,start_date,stop_date,reason,prescribed_or_taken"
@@ -75,3 +75,12 @@ def test_what_is_written_out_comes_back_unchanged(bring, tmp_path):
         kind="treatments", path=tmp_path / "out" / "treatments.csv", context=Context(now=NOW), commit=True
     )
     assert (report.rows, report.unchanged) == (2, 2)
+
+
+def test_today_is_the_sites_own_day(tmp_path, harbour):
+    """At noon UTC it is tomorrow already in Auckland: what started there this morning is no future."""
+    Patient.objects.create(patient_id="HAR-0001-A", site=harbour, created_at=NOW)
+    path = tmp_path / "treatments.csv"
+    path.write_text(f"{HEADINGS}\nHAR-0001-A,Metformin,,,,,2031-03-15,,,\n")
+    context = Context(now=NOW.replace(hour=12))
+    assert import_file(kind="treatments", path=path, context=context, commit=True).created == 1

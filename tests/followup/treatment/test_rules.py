@@ -60,6 +60,8 @@ def test_what_is_recorded_later_says_nothing_about_an_earlier_day(day, recorded,
     [
         ("Glargine", "insulin", True),
         ("Insulin lispro", "", True),
+        ("Glargine U100", "", True),
+        ("Insulin glargine", "other", True),
         ("Metformin", "", False),
         ("Insulin pump diary", "other", False),
     ],
