@@ -12,7 +12,7 @@ from django.db.models import F
 
 from registry import clock, partial_dates
 from registry.access.models import Site
-from registry.exchange.cells import CellError, Column, day, number, one_of, partial_day, text
+from registry.exchange.cells import CellError, Column, day, number, one_of, partial_day, text, yes_no
 from registry.exchange.resources import CREATE, UNCHANGED, UPDATE, Row, StagedResource
 from registry.patients.actions import (
     ConsentFacts,
@@ -267,6 +267,9 @@ def _in_batches(queryset: Any, lookup: str, values: Iterable[Any]) -> Iterable[A
         yield from queryset.filter(**{lookup: wanted[start : start + IN_BATCHES_OF]})
 
 
+OF_A_DEATH = ("death_confirmed", "cause_of_death", "autopsy")
+
+
 class StatusResource(StagedResource):
     """Key: patient_id, status, on_date. `erase` is noted and waits for confirmation on the patient's page."""
 
@@ -279,6 +282,10 @@ class StatusResource(StagedResource):
         Column("on_date", partial_day, required=True),
         Column("scope", one_of(["no_cells", "no_visits", "no_contact", "no_new_data", "erase"])),
         Column("reason", text(500)),
+        # As the export writes them; without them a confirmed death would come back as reported.
+        Column("death_confirmed", yes_no),
+        Column("cause_of_death", text(200)),
+        Column("autopsy", one_of(["done", "not_done", "unknown"])),
     )
 
     def load(self, rows: list[Row]) -> None:
@@ -306,6 +313,10 @@ class StatusResource(StagedResource):
             column = "scope" if "scope" in trouble else "on_date"
             row.refuse(column, "impossible", trouble)
             return
+        if row["status"] != Status.DECEASED and any(row[name] for name in OF_A_DEATH):
+            name = next(name for name in OF_A_DEATH if row[name])
+            row.refuse(name, "impossible", "belongs to a death: leave it blank, or write deceased")
+            return
         key = (patient.pk, facts.status, facts.on_date)
         if self.seen.setdefault((*key, facts.scope), row.number) != row.number:
             row.refuse(
@@ -320,10 +331,13 @@ class StatusResource(StagedResource):
         if event is None:
             row.outcome = CREATE
         else:
-            pairs = {"scope": (event.scope, row["scope"]), "reason": (event.reason, row["reason"])}
+            names = ("scope", "reason", "cause_of_death", "autopsy")
+            pairs = {name: (getattr(event, name), row[name]) for name in names}
             row.changes = {
                 name: pair for name, pair in pairs.items() if pair[1] is not None and pair[0] != pair[1]
             }
+            if row["death_confirmed"] and not event.death_confirmed:  # a confirmation is not taken back here
+                row.changes["death_confirmed"] = "no", "yes"
             row.outcome = UPDATE if row.changes else UNCHANGED
         if row.outcome != UNCHANGED and facts.status == Status.WITHDRAWN:
             if not facts.scope:
@@ -348,4 +362,8 @@ def _nearest(events: Sequence[StatusEvent], scope: str) -> StatusEvent | None:
 
 
 def _status_facts(row: Row) -> StatusFacts:
-    return StatusFacts(row["status"], row["on_date"], row["scope"] or "", row["reason"] or "")
+    return StatusFacts(
+        status=row["status"], on_date=row["on_date"], scope=row["scope"] or "", reason=row["reason"] or "",
+        death_confirmed=row["death_confirmed"], cause_of_death=row["cause_of_death"] or "",
+        autopsy=row["autopsy"] or "",
+    )  # fmt: skip

@@ -19,8 +19,10 @@ STATUS = "patient_id,status,on_date,scope,reason"
 
 @pytest.fixture
 def bring(tmp_path: Path, riverside: Site):
-    def go(*lines: str, kind: str = "patients", by: User | None = None, reason: str = "") -> Report:
-        head = {"patients": HEAD, "status": STATUS}[kind]
+    def go(
+        *lines: str, kind: str = "patients", by: User | None = None, reason: str = "", head: str = ""
+    ) -> Report:
+        head = head or {"patients": HEAD, "status": STATUS}[kind]
         file = tmp_path / f"{kind}.csv"
         file.write_text("\n".join([head, *lines]), encoding="utf-8")
         context = Context(now=NOW, by=by, reason=reason)
@@ -152,6 +154,27 @@ def test_status_history_comes_in_once_and_keeps_the_patient_in_step(bring) -> No
     assert bring(changed, kind="status").errors[0].code == "reason_required"
     assert bring(changed, kind="status", reason="Letter read again").updated == 1
     assert StatusEvent.objects.filter(status="withdrawn").values_list("scope", flat=True)[0] == "no_contact"
+
+
+DEATH = "patient_id,status,on_date,death_confirmed,cause_of_death,autopsy"
+
+
+def test_a_confirmed_death_comes_in_as_the_export_writes_it(bring) -> None:
+    bring(ROW)
+    reported, confirmed = "RIV-17,deceased,2031-03-05,no,,", "RIV-17,deceased,2031-03-05,yes,Stroke,done"
+    assert bring(reported, kind="status", head=DEATH).created == 1
+    assert bring(confirmed, kind="status", head=DEATH).errors[0].code == "reason_required"
+    assert bring(confirmed, kind="status", head=DEATH, reason="Certificate came").updated == 1
+    event = StatusEvent.objects.get(status="deceased")
+    assert (event.death_confirmed, event.cause_of_death, event.autopsy) == (True, "Stroke", "done")
+    assert bring(confirmed, kind="status", head=DEATH).unchanged == 1
+    assert bring("RIV-17,deceased,2031-03-05,,", kind="status").unchanged == 1
+
+
+def test_what_belongs_to_a_death_is_refused_elsewhere(bring) -> None:
+    bring(ROW)
+    error = bring("RIV-17,lost,2031-03-05,,Stroke,", kind="status", head=DEATH).errors[0]
+    assert (error.column, error.code) == ("cause_of_death", "impossible")
 
 
 def test_a_withdrawal_without_scope_and_an_erasure_are_flagged(bring) -> None:
