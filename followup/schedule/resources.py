@@ -13,10 +13,12 @@ from followup.schedule.actions.plans import current_plan
 from followup.schedule.actions.recording import verdict
 from followup.schedule.actions.status import BY_STATUS
 from followup.schedule.models import ContactMode, Visit, VisitAssessment
-from followup.schedule.rules import VisitOption, choose_visit, local_day, spoken
+from followup.schedule.rules import VisitOption, choose_visit
+from registry.clock import local_date
 from registry.exchange import cells
 from registry.exchange.cells import Column
 from registry.exchange.resources import CREATE, UNCHANGED, UPDATE, Row, StagedResource
+from registry.partial_dates import in_words
 from registry.patients.models import Enrolment, Patient, Query
 from registry.patients.queries import QueryFacts, open_queries
 from registry.patients.reach import no_such_patient, patients_in_reach
@@ -93,7 +95,7 @@ class VisitResource(StagedResource):
                 "unknown_visit_code",
                 f"is not a visit of the plan: {', '.join(self.codes.values())}",
             )
-        if row["actual_date"] > local_day(self.context.now, patient.site.time_zone):
+        if row["actual_date"] > local_date(self.context.now, patient.site.time_zone):
             row.refuse("actual_date", "in_future", "has not come yet at the patient's site")
         return not row.errors
 
@@ -104,31 +106,43 @@ class VisitResource(StagedResource):
             same = (self._patient(row).pk, row["actual_date"], self._code(row))
             repeats[same] += 1
             self.found[row.number] = Found(f"{row['actual_date']}|{self._code(row)}|{repeats[same]}")
-        stored = {(v.patient_id, v.import_key): v for v in self._all_visits() if v.import_key}
-        by_hand = self._recorded_by_hand()
+        self._recognise(rows)
+        new = [row for row in rows if not self.found[row.number].known]
         taken: set[int] = set()
-        new: list[Row] = []
-        for row in rows:
-            patient_id, found = self._patient(row).pk, self.found[row.number]
-            twins = by_hand[patient_id, row["actual_date"], self._code(row)]
-            found.visit = stored.get((patient_id, found.key)) or (twins.pop(0) if twins else None)
-            found.known = found.visit is not None
-            if not found.known:
-                new.append(row)
         for row in sorted(
             new, key=lambda r: (not self._code(r), self._patient(r).pk, r["actual_date"], r.number)
         ):
             self._match(row, taken)
 
+    def _recognise(self, rows: list[Row]) -> None:
+        """The visit a row brought in before; else the same contact, by day and code, whoever recorded it.
+        A file without codes comes back from the export with them: rows with a code choose first.
+        """
+        by_key = {(v.patient_id, v.import_key): [v] for v in self._all_visits() if v.import_key}
+        held = self._held()
+        claimed: set[int] = set()
+        for group in ([r for r in rows if self._code(r)], [r for r in rows if not self._code(r)]):
+            for row in group:
+                self._claim(row, by_key.get((self._patient(row).pk, self.found[row.number].key), []), claimed)
+            for row in group:
+                same = held[self._patient(row).pk, row["actual_date"], self._code(row)]
+                self._claim(row, same, claimed)
+
+    def _claim(self, row: Row, visits: list[Visit], claimed: set[int]) -> None:
+        found = self.found[row.number]
+        free = [visit for visit in visits if visit.pk not in claimed]
+        if free and not found.known:
+            found.visit, found.known = free[0], True
+            claimed.add(free[0].pk)
+
     def _all_visits(self) -> Iterator[Visit]:
         for visits in self.visits.values():
             yield from visits
 
-    def _recorded_by_hand(self) -> defaultdict[tuple[int, date, str], list[Visit]]:
-        """Visits a person entered: the same contact in a file is the same visit."""
+    def _held(self) -> defaultdict[tuple[int, date, str], list[Visit]]:
         found: defaultdict[tuple[int, date, str], list[Visit]] = defaultdict(list)
         for visit in self._all_visits():
-            if visit.actual_date and not visit.import_key:
+            if visit.actual_date:
                 found[visit.patient_id, visit.actual_date, visit.visit_code].append(visit)
         return found
 
@@ -145,13 +159,15 @@ class VisitResource(StagedResource):
         on, code = row["actual_date"], self._code(row)
         enrolled_on = self.enrolled.get(self._patient(row).pk)
         if enrolled_on is not None and on < enrolled_on:
-            reason = f"The visit on {spoken(on)} lies before the enrolment on {spoken(enrolled_on)}"
+            reason = f"The visit on {in_words(on)} lies before the enrolment on {in_words(enrolled_on)}"
             yield Query.Kind.DEVIATION, BEFORE_ENROLMENT, reason
         if code and chosen is None:
-            reason = f"The file calls the visit on {spoken(on)} {code}, but no {code} is waiting: unscheduled"
+            reason = (
+                f"The file calls the visit on {in_words(on)} {code}, but no {code} is waiting: unscheduled"
+            )
             yield Query.Kind.CONTRADICTION, NOTHING_PLANNED, reason
         if chosen is not None and verdict(chosen, on):
-            reason = f"Visit {chosen.visit_code} was held on {spoken(on)}, outside its window"
+            reason = f"Visit {chosen.visit_code} was held on {in_words(on)}, outside its window"
             yield Query.Kind.DEVIATION, OUT_OF_WINDOW, reason
 
     # Writing
@@ -183,7 +199,7 @@ class VisitResource(StagedResource):
 
     def _unscheduled(self, row: Row) -> Visit:
         patient = self._patient(row)
-        today = local_day(self.context.now, patient.site.time_zone)
+        today = local_date(self.context.now, patient.site.time_zone)
         return Visit(patient=patient, site=patient.site, created_on=today, version=0)
 
     def _fill(self, visit: Visit, row: Row, key: str) -> None:

@@ -204,3 +204,16 @@ def test_the_export_has_one_row_a_visit_with_its_status_on_the_site_s_day(rivers
 
 def export(sites: SiteScope) -> Any:
     return VISITS.rows(Scope(sites, NOW))
+
+
+def test_visits_without_a_code_come_back_with_the_one_they_were_given(riverside, bring):
+    """As an export writes them: each row is the contact it came from, also of two on one day."""
+    planned(riverside)
+    bring(
+        f"RIV-0001,,{M3},on_site", f"RIV-0001,,{M3},on_site", f"RIV-0001,,{M3},phone", f"RIV-0001,,{INFUSED},"
+    )
+    rows = Visit.objects.exclude(actual_date=None).order_by("visit_code", "pk")
+    back = [f"RIV-0001,{v.visit_code},{v.actual_date},{v.contact_mode}" for v in rows]
+    assert {line.split(",")[1] for line in back} == {"", "INF", "M3", "W12L"}
+    assert counts(bring(*back)) == (0, 0, 4, 0, 0)
+    assert counts(bring(*reversed(back))) == (0, 0, 4, 0, 0)
