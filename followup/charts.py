@@ -11,6 +11,7 @@ from datetime import date
 from typing import Any
 
 from followup.chart_style import BLUE, GREEN, PURPLE, VERMILLION, chart_config
+from registry.partial_dates import in_words
 
 Spec = dict[str, Any]
 Point = Mapping[str, Any]
@@ -45,18 +46,6 @@ def hba1c_mmol_mol(percent: float) -> float:
     return (percent - 2.15) * 10.929
 
 
-def day_words(iso: str) -> str:
-    """`2031-03-14` → `14 Mar 2031`; partial dates keep their precision (`2031-03` → `Mar 2031`)."""
-    parts = iso.split("-")
-    if len(parts) == 1:
-        return iso
-    first = date(int(parts[0]), int(parts[1]), int(parts[2]) if len(parts) == 3 else 1)
-    month = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")[
-        first.month - 1
-    ]
-    return f"{first.day} {month} {first.year}" if len(parts) == 3 else f"{month} {first.year}"
-
-
 def with_runs(points: Sequence[Point], *, gap_days: int = DEFAULT_GAP_DAYS) -> list[Spec]:
     """Measured points in order of date, each with the unbroken run it belongs to.
 
@@ -79,7 +68,7 @@ def with_runs(points: Sequence[Point], *, gap_days: int = DEFAULT_GAP_DAYS) -> l
                 "value": point["value"],
                 "run": run,
                 "censored": bool(comparator),
-                "when": day_words(point["date"]),
+                "when": in_words(point["date"]),
                 "shown": f"{comparator}{point['value']:g}",
             }
         )
@@ -137,7 +126,7 @@ def _value_domain(points: Sequence[Point], baseline: float | None, *, from_zero:
 
 def _infusion_layers(infusions: Sequence[Point], x: Spec, *, marks: bool = True, at: int = -6) -> list[Spec]:
     """Dotted lines through the panel and, with `marks`, ▼ at a height in pixels from its top."""
-    rows = [{"date": i["date"], "when": day_words(i["date"]), "label": i.get("label", "")} for i in infusions]
+    rows = [{"date": i["date"], "when": in_words(i["date"]), "label": i.get("label", "")} for i in infusions]
     layers = [_layer(rows, {"type": "rule", "style": "infusion-line"}, x=x)] if rows else []
     return [*layers, _triangles(rows, x, at=at)] if marks and rows else layers
 
@@ -284,13 +273,13 @@ def insulin_chart(
 
 
 def _strip(infusions: Sequence[Point], *, domain: Sequence[str], today: str | None, width: int) -> Spec:
-    """The top row of the timeline: infusion marks, and the cut-off in words."""
+    """The top row of the timeline: infusion marks, and the last day shown in words."""
     x = _time_axis(domain, labels=False)
     left: dict[str, Spec] = {"x": {"value": 0}, "y": {"value": 16}, "text": {"field": "text"}}
     layers = [_layer([{"text": "Infusions"}], _words("label", "right", dx=-6), **left)]
     layers += _infusion_layers(infusions, x, at=16)[1:] + _today_layer(today, x)
     if today:
-        rows = [{"date": today, "text": f"cut-off {day_words(today)}"}]
+        rows = [{"date": today, "text": f"up to {in_words(today)}"}]
         layers.append(
             _layer(rows, _words("note", "right", dx=-5), x=x, y={"value": 4}, text={"field": "text"})
         )
@@ -300,7 +289,7 @@ def _strip(infusions: Sequence[Point], *, domain: Sequence[str], today: str | No
 def _event_panel(events: Sequence[Point], *, domain: Sequence[str], today: str | None, width: int) -> Spec:
     kinds = ["other", "serious"]
     rows = [
-        {"date": e["date"], "when": day_words(e["date"]), "term": e.get("term", ""), "grade": e.get("grade")}
+        {"date": e["date"], "when": in_words(e["date"]), "term": e.get("term", ""), "grade": e.get("grade")}
         | {"kind": "serious" if e.get("is_serious") else "other"}
         for e in events
     ]
@@ -377,4 +366,4 @@ def describe_timeline(
         f"{counted(len(infusions), 'infusion')}, {counted(len(with_runs(hba1c)), 'HbA1c measurement')} and "
     )
     text += f"{counted(len(events), 'adverse event')} ({serious} serious)"
-    return f"{text} up to {day_words(today)}." if today else f"{text}."
+    return f"{text} up to {in_words(today)}." if today else f"{text}."

@@ -21,6 +21,9 @@ def today(zone: str) -> date:
 
 
 def local_date(moment: datetime, zone: str) -> date:
+    """The calendar day of this moment at the site. ValueError for a moment without a time zone."""
+    if moment.tzinfo is None:
+        raise ValueError("A moment needs a time zone to have a calendar day")
     return moment.astimezone(ZoneInfo(zone)).date()
 
 

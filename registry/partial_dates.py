@@ -8,6 +8,8 @@ import re
 from datetime import date
 
 _SHAPE = re.compile(r"^(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?$")
+# Written out because clinic dates must not change with the language of the server.
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 PRECISIONS = {4: "year", 7: "month", 10: "day"}
 
 
@@ -37,10 +39,12 @@ def latest(text: str) -> date:
     return date(year, month, day or calendar.monthrange(year, month)[1])
 
 
-def in_words(text: str) -> str:
-    """As clinic staff write it: `14 Mar 2031`, `Mar 2014`, `2014`."""
-    year, month, day = _parts(text)
-    return " ".join(str(part) for part in (day, month and calendar.month_abbr[month], year) if part)
+def in_words(day: date | str | None) -> str:
+    """As clinic staff write it: `14 Mar 2031`, `Mar 2014`, `2014`. ValueError for text of another shape."""
+    if not day:
+        return "an unknown day"
+    year, month, of_month = (day.year, day.month, day.day) if isinstance(day, date) else _parts(day)
+    return " ".join(str(part) for part in (of_month, month and MONTHS[month - 1], year) if part)
 
 
 def certainly_before(first: str, second: str) -> bool:

@@ -7,12 +7,10 @@ from django import template
 from django.forms import BoundField
 from django.utils import timezone
 
-from registry.partial_dates import is_partial_date
+from registry.partial_dates import in_words, is_partial_date
 
 register = template.Library()
 
-# Written out here because clinic dates must not change with the language of the server.
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # Does not break at the end of a line, so a number never falls apart.
 THIN_SPACE = "\u202f"
 NO_BREAK_SPACE = "\u00a0"
@@ -37,26 +35,15 @@ def _day(value: object) -> date | None:
         return None
 
 
-def _month(month: str | int) -> str:
-    return MONTHS[int(month) - 1]
-
-
-def _partial(text: str) -> str:
-    if not is_partial_date(text):
-        return text
-    year, *rest = text.split("-")
-    return " ".join([*(str(int(day)) for day in rest[1:]), *(_month(month) for month in rest[:1]), year])
-
-
 @register.filter
 def clinic_date(value: object) -> str:
     """`14 Mar 2031`; a partial date keeps its precision (`Mar 2014`, `2014`); nothing stays nothing."""
     if value is None or value == "":
         return ""
-    if not isinstance(value, date):
-        return _partial(str(value))
-    day = _local(value)
-    return f"{day.day} {_month(day.month)} {day.year}"
+    if isinstance(value, date):
+        return in_words(_local(value))
+    text = str(value)
+    return in_words(text) if is_partial_date(text) else text
 
 
 @register.filter

@@ -17,6 +17,7 @@ from followup.labs.wording import FLAG_WORDS, unit_words
 from followup.safety.models import AdverseEvent
 from registry import partial_dates
 from registry.access.models import User
+from registry.partial_dates import in_words
 
 HBA1C, C_PEPTIDE, INSULIN_PER_KG = "hba1c", "fasting_c_peptide", "insulin_iu_per_kg_day"
 SHOWN_FIRST = (
@@ -154,7 +155,7 @@ def _timeline_rows(
         serious = "serious" if event["is_serious"] else "not serious"
         grade = f"grade {event['grade']}, " if event["grade"] else ""
         rows.append((event["date"], "Event", f"{event['term']} ({grade}{serious})"))
-    return [[charts.day_words(day), name, value] for day, name, value in sorted(rows)]
+    return [[in_words(day), name, value] for day, name, value in sorted(rows)]
 
 
 def _float(value: Decimal | None) -> float | None:

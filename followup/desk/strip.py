@@ -9,8 +9,9 @@ from typing import Any
 from django.urls import reverse
 
 from followup.desk.facts import PatientFacts, facts_of
-from followup.desk.wording import day_words, days_late_words
+from followup.desk.wording import days_late_words
 from registry.access.models import User
+from registry.partial_dates import in_words
 from registry.patients.identity import IdentityFacts
 from registry.patients.models import Patient, Sex, Status
 
@@ -78,15 +79,8 @@ def demographics(patient: Patient, today: date) -> str:
 
 
 def name_words(identity: IdentityFacts) -> str:
-    born = f"b. {partial_words(identity.birth_date)}" if identity.birth_date else ""
+    born = f"b. {in_words(identity.birth_date)}" if identity.birth_date else ""
     return f"{identity.full_name} ({born})" if identity.full_name and born else identity.full_name or born
-
-
-def partial_words(text: str) -> str:
-    """`3 Feb 1973`, `Feb 1973` or `1973`, as much as is known."""
-    if len(text) == 10:
-        return day_words(date.fromisoformat(text))
-    return day_words(date.fromisoformat(f"{text}-01")).split(" ", 1)[1] if len(text) == 7 else text
 
 
 def tabs_for(patient: Patient, user: User, active: str) -> list[dict[str, Any]]:
@@ -111,12 +105,12 @@ def actions_for(patient: Patient, user: User) -> list[dict[str, Any]]:
 
 def _matters(facts: PatientFacts) -> Iterator[dict[str, str]]:
     for suspicion in facts.suspicions:
-        words = f"{suspicion.get_status_display()} neoplasm since {partial_words(suspicion.suspected_on)}"
+        words = f"{suspicion.get_status_display()} neoplasm since {in_words(suspicion.suspected_on)}"
         if suspicion.status == suspicion.Status.WORK_UP:
-            words = f"Work-up open since {partial_words(suspicion.suspected_on)}"
+            words = f"Work-up open since {in_words(suspicion.suspected_on)}"
         yield {"kind": "alarm", "word": words, "url": reverse("neoplasia:case", args=[suspicion.pk])}
     for event in facts.open_serious_events:
-        words = f"Serious: {event.term}, since {partial_words(event.onset_date)}"
+        words = f"Serious: {event.term}, since {in_words(event.onset_date)}"
         url = reverse("desk:patient_events", args=[facts.patient.patient_id])
         yield {"kind": "alarm", "word": words, "url": url}
     if facts.has_unconfirmed_death:

@@ -13,7 +13,7 @@ from followup.desk import overview, record
 from followup.desk.facts import facts_of, is_settled, planned_visits
 from followup.desk.forms import TodayFilter
 from followup.desk.strip import actions_for, strip_for, tabs_for
-from followup.desk.wording import day_words, window_words
+from followup.desk.wording import window_words
 from followup.desk.worklist import Worklist, todays_work
 from followup.neoplasia.models import NeoplasiaCheck, Neoplasm
 from followup.safety.models import AdverseEvent
@@ -23,6 +23,7 @@ from registry.access.guards import needs, signed_in
 from registry.access.models import Site, User
 from registry.access.policy import ACTS
 from registry.infusions.models import Infusion, InfusionDose
+from registry.partial_dates import in_words
 from registry.patients.models import Consent, Patient, Status, StatusEvent
 from registry.patients.pages import read_identifiers
 
@@ -62,7 +63,7 @@ def today(request: HttpRequest) -> HttpResponse:
         "work": work,
         "title_site": _title_site(form.site, sites),
         "site_days": days,
-        "nobody_late": f"Nobody was overdue on {' / '.join(dict.fromkeys(day_words(e['day']) for e in days))}.",
+        "nobody_late": f"Nobody was overdue on {' / '.join(dict.fromkeys(in_words(e['day']) for e in days))}.",
         "query": f"{asked.urlencode()}&" if asked else "",
         "sees_visits": user.may("visits.view"),
         "sees_names": user.may("identifiers.view"),

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from datetime import date
 
+from registry.partial_dates import MONTHS, in_words
+
 ASSESSMENTS = {
     "eligibility": "eligibility",
     "consent_check": "consent",
@@ -35,7 +37,6 @@ FIRST = (
     "safety_bloods",
 )
 NAMED = 4
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def assessment_words(codes: Iterable[str]) -> str:
@@ -49,11 +50,6 @@ def assessment_words(codes: Iterable[str]) -> str:
     return text[0].upper() + text[1:]
 
 
-def day_words(day: date) -> str:
-    """`14 Mar 2031`."""
-    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
-
-
 def days_late_words(closed: date, on: date) -> str:
     """`19 days late`, counted from the last day of the window."""
     days = (on - closed).days
@@ -64,7 +60,7 @@ def window_words(opens: date | None, closes: date | None, on: date) -> str:
     """`12 to 26 Mar 2031, closes in 3 days` or `opens in 5 days`; empty where there is no window."""
     if opens is None or closes is None:
         return ""
-    span = f"{_start_words(opens, closes)} to {day_words(closes)}"
+    span = f"{_start_words(opens, closes)} to {in_words(closes)}"
     if on < opens:
         return f"{span}, opens in {counted((opens - on).days, 'day')}"
     left = (closes - on).days
@@ -74,7 +70,7 @@ def window_words(opens: date | None, closes: date | None, on: date) -> str:
 def _start_words(opens: date, closes: date) -> str:
     """Without what the end of the window says again."""
     if opens.year != closes.year:
-        return day_words(opens)
+        return in_words(opens)
     return str(opens.day) if opens.month == closes.month else f"{opens.day} {MONTHS[opens.month - 1]}"
 
 

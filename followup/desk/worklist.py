@@ -11,12 +11,13 @@ from django.db.models import Count, Max
 
 from followup.desk import waiting
 from followup.desk.waiting import CountedItem, CountedVisit
-from followup.desk.wording import assessment_words, counted, day_words, window_words
+from followup.desk.wording import assessment_words, counted, window_words
 from followup.reminders.models import SweepRun
 from followup.schedule.models import ContactAttempt, Visit, VisitAssessment, WorkItem
 from registry import clock
 from registry.access.models import Site, User
 from registry.access.policy import ROLES
+from registry.partial_dates import in_words
 from registry.patients.identity import IdentityFacts
 from registry.patients.pages import read_identifiers
 
@@ -50,7 +51,7 @@ class VisitLine:
         if self.last_attempt_at is None:
             return ""
         on = clock.local_date(self.last_attempt_at, self.visit.site.time_zone)
-        return f"{counted(self.attempts, 'attempt')}, last {day_words(on)}"
+        return f"{counted(self.attempts, 'attempt')}, last {in_words(on)}"
 
     @property
     def window_words(self) -> str:

@@ -1,6 +1,6 @@
 """Codes, dates and numbers as words for a printed page."""
 
-from followup.charts import day_words
+from registry.partial_dates import in_words
 
 LABELS = {
     "bm_mnc": "bone-marrow mononuclear cells",
@@ -72,7 +72,7 @@ def heading(code: str | None) -> str:
 
 def day(iso: str | None) -> str:
     """A date that never breaks over two lines."""
-    return day_words(iso).replace(" ", "\u00a0") if iso else "–"
+    return in_words(iso).replace(" ", "\u00a0") if iso else "–"
 
 
 def count(number: int | None) -> str:

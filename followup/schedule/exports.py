@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from followup.schedule.models import Visit
-from followup.schedule.rules import local_day, visit_status
+from followup.schedule.rules import visit_status
 from registry.access.models import Site
+from registry.clock import local_date
 from registry.exchange.exporting import ExportTable, Scope
 
 COLUMNS = (
@@ -16,7 +17,7 @@ COLUMNS = (
 
 def _rows(scope: Scope) -> Iterator[Sequence[Any]]:
     zones = Site.objects.order_by("pk").values_list("pk", "time_zone")
-    today = {pk: local_day(scope.now, zone) for pk, zone in zones}
+    today = {pk: local_date(scope.now, zone) for pk, zone in zones}
     rows = Visit.objects.filter(**scope.filter()).order_by(
         "patient__patient_id", "target_date", "actual_date", "pk"
     )

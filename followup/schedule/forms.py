@@ -11,7 +11,7 @@ from django import forms
 
 from followup.schedule.actions.recording import Answer, labels_of, must_be_present, problems
 from followup.schedule.models import ContactAttempt, ContactMode, Visit, VisitAssessment
-from followup.schedule.rules import local_day
+from registry.clock import local_date
 from registry.patients.models import Patient
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class RecordVisitForm(forms.Form):
     def _set_initial(self) -> None:
         visit = self.visit
         self.initial.setdefault(
-            "actual_date", visit.actual_date or visit.booked_for or local_day(self.now, visit.site.time_zone)
+            "actual_date", visit.actual_date or visit.booked_for or local_date(self.now, visit.site.time_zone)
         )
         self.initial.setdefault("contact_mode", visit.planned_mode)
         self.initial.setdefault("note", visit.note)

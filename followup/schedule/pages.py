@@ -11,8 +11,8 @@ from django.urls import NoReverseMatch, reverse
 from followup.schedule.actions.recording import labels_of
 from followup.schedule.forms import OTHER, SECTIONS, section_of
 from followup.schedule.models import ContactAttempt, Visit, VisitAssessment
-from followup.schedule.rules import local_day
 from registry.access.models import User
+from registry.clock import local_date
 
 STATUS = {
     "planned": ("quiet", "Planned"),
@@ -118,7 +118,7 @@ def acts_of(visit: Visit, user: User, today: date) -> Iterator[dict[str, Any]]:
 
 
 def visit_page(visit: Visit, user: User, now: datetime) -> dict[str, Any]:
-    today = local_day(now, visit.site.time_zone)
+    today = local_date(now, visit.site.time_zone)
     sections = list(sections_of(visit, user))
     parts = [part for section in sections for part in section["parts"]]
     attempts = ContactAttempt.objects.filter(visit=visit).select_related("by")
@@ -136,7 +136,7 @@ def visit_page(visit: Visit, user: User, now: datetime) -> dict[str, Any]:
 
 def frame(visit: Visit, now: datetime) -> dict[str, Any]:
     """What every page of one visit shares."""
-    today = local_day(now, visit.site.time_zone)
+    today = local_date(now, visit.site.time_zone)
     return {
         "visit": visit,
         "patient": visit.patient,

@@ -267,23 +267,3 @@ def day_bounds_utc(day: date, zone: str) -> tuple[datetime, datetime]:
 
 def _midnight_utc(day: date, zone: str) -> datetime:
     return datetime.combine(day, time.min, tzinfo=ZoneInfo(zone)).astimezone(UTC)
-
-
-def local_day(moment: datetime, zone: str) -> date:
-    """The calendar day of this moment in the zone. ValueError for a moment without a time zone."""
-    if moment.tzinfo is None:
-        raise ValueError("A moment needs a time zone to have a calendar day")
-    return moment.astimezone(ZoneInfo(zone)).date()
-
-
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-def spoken(day: date | str | None) -> str:
-    """`14 Mar 2031` for sentences that are stored; a partial date (`2014-03`) keeps its precision."""
-    if not day:
-        return "an unknown day"
-    year, *rest = str(day).split("-")
-    return " ".join(
-        [*(str(int(part)) for part in rest[1:]), *(MONTHS[int(part) - 1] for part in rest[:1]), year]
-    )

@@ -24,10 +24,11 @@ from followup.schedule.forms import (
     UnscheduledVisitForm,
 )
 from followup.schedule.models import ContactAttempt, ContactMode, Visit, VisitAssessment
-from followup.schedule.rules import local_day, spoken
 from registry import clock
 from registry.access.guards import needs, signed_in
 from registry.access.models import Site, User
+from registry.clock import local_date
+from registry.partial_dates import in_words
 from registry.patients.models import Patient
 
 MOVED_ON = "Somebody else saved this visit while you had it open. What stands now is shown beside your entry."
@@ -62,7 +63,7 @@ def visit(request: HttpRequest, pk: int) -> HttpResponse:
 def patient_schedule(request: HttpRequest, patient_id: str) -> HttpResponse:
     user, now = signed_in(request), clock.now()
     patient = _patient(user, patient_id, "visits.view")
-    today = local_day(now, patient.site.time_zone)
+    today = local_date(now, patient.site.time_zone)
     visits = Visit.objects.filter(patient=patient).select_related("timepoint").order_by("pk")
     parts = _parts_of(patient)
     rows = [pages.line_of(each, today) | parts.get(each.pk, {"parts": 0}) for each in visits]
@@ -188,7 +189,7 @@ def _check_page(request: HttpRequest, found: Visit, form: RecordVisitForm, now: 
 def visit_book(request: HttpRequest, pk: int) -> HttpResponse:
     user, now = signed_in(request), clock.now()
     found = _visit(user, pk, "visits.record")
-    today = local_day(now, found.site.time_zone)
+    today = local_date(now, found.site.time_zone)
     suggested = suggested_day(found, on=today)
     initial = {"booked_for": found.booked_for or suggested, "version": found.version}
     form = BookingForm(request.POST or None, initial=initial)
@@ -197,7 +198,7 @@ def visit_book(request: HttpRequest, pk: int) -> HttpResponse:
         on = form.cleaned_data["booked_for"]
         actions.book(visit=found, on=on, by=user, now=now, version=form.cleaned_data["version"])
         return (
-            f"{found.label} is booked for {spoken(on)}." if on else f"{found.label} has no appointment now."
+            f"{found.label} is booked for {in_words(on)}." if on else f"{found.label} has no appointment now."
         )
 
     texts = {"title": f"Book {found.label}", "submit": "Save the booking", "suggested": suggested}
@@ -279,12 +280,12 @@ def _small_form(
 def unscheduled_add(request: HttpRequest, patient_id: str) -> HttpResponse:
     user, now = signed_in(request), clock.now()
     patient = _patient(user, patient_id, "visits.record")
-    today = local_day(now, patient.site.time_zone)
+    today = local_date(now, patient.site.time_zone)
     form = UnscheduledVisitForm(request.POST or None, initial={"actual_date": today})
     if request.method == "POST" and form.is_valid():
         try:
             saved = actions.add_unscheduled(patient=patient, by=user, now=now, **form.cleaned_data)
-            messages.success(request, f"The unscheduled visit on {spoken(saved.actual_date)} is saved.")
+            messages.success(request, f"The unscheduled visit on {in_words(saved.actual_date)} is saved.")
             return redirect("schedule:visit", pk=saved.pk)
         except actions.NotAccepted as refusal:
             form.add_error(refusal.field or None, refusal.message)

@@ -20,6 +20,7 @@ from followup.treatment.models import Treatment
 from registry import clock
 from registry.access.guards import needs, signed_in
 from registry.access.models import User
+from registry.partial_dates import in_words
 from registry.patients.actions import ChangedMeanwhile
 from registry.patients.models import Patient
 
@@ -157,8 +158,8 @@ def _say_what_stands(form: CorrectionForm | StopForm | WithdrawalForm, stored: T
         if stored.dose is not None
         else "dose unknown"
     )
-    dates = f"from {stored.start_date}" + (
-        f" to {stored.stop_date}" if stored.stop_date else ", still running"
+    dates = f"from {in_words(stored.start_date)}" + (
+        f" to {in_words(stored.stop_date)}" if stored.stop_date else ", still running"
     )
     form.add_error(
         None,

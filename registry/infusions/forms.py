@@ -15,6 +15,7 @@ from registry.clock import local_moment
 from registry.infusions.judging import DoseGiven
 from registry.infusions.models import Infusion, InfusionOrder, Reaction, Route
 from registry.infusions.rules import PLAUSIBLE_CELLS, PLAUSIBLE_WEIGHT_KG
+from registry.partial_dates import in_words
 from registry.patients.models import Patient
 from registry.products.actions import ENDED_STATES, remaining_cells
 from registry.products.models import Lot
@@ -39,7 +40,7 @@ class LotChoice(LotChoiceField):
     def label_from_instance(self, obj: Any) -> str:
         state = "" if obj.state == Lot.State.RELEASED else f" · {obj.get_state_display().upper()}"
         millions = f"{self.left.get(obj.pk, 0) / 1_000_000:,.0f}".replace(",", "\u202f")
-        ends = f", usable to {obj.expires_on.day} {obj.expires_on:%b %Y}" if obj.expires_on else ""
+        ends = f", usable to {in_words(obj.expires_on)}" if obj.expires_on else ""
         return f"{obj.code}{state} · {obj.get_tissue_source_display()} · {millions} million left{ends}"
 
 

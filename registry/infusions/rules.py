@@ -12,6 +12,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from functools import cache
 from pathlib import Path
 
+from registry.partial_dates import in_words
 from registry.patients.rules import consent_valid_on
 
 DOSE_FORMULA_VERSION = "dose-1"
@@ -152,11 +153,11 @@ def typing_errors(
 
 def _day_errors(on: date, today: date, birth_year: int | None) -> Found:
     if on > today:
-        yield "infused_on", f"{_day(on)} is in the future."
+        yield "infused_on", f"{in_words(on)} is in the future."
     if birth_year is not None and on.year < birth_year:
-        yield "infused_on", f"{_day(on)} is before the year of birth, {birth_year}."
+        yield "infused_on", f"{in_words(on)} is before the year of birth, {birth_year}."
     elif on.year < EARLIEST_INFUSION_YEAR:
-        yield "infused_on", f"{_day(on)} is before {EARLIEST_INFUSION_YEAR}: check the year."
+        yield "infused_on", f"{in_words(on)} is before {EARLIEST_INFUSION_YEAR}: check the year."
 
 
 def _dose_errors(cells: int, viability: Decimal) -> Found:
@@ -248,16 +249,16 @@ def _consent(facts: InfusionFacts) -> Found:
     if facts.consented_on is None:
         yield "consent_unknown", "No consent is on record"
     elif facts.consent_withdrawn_on is not None and facts.on >= facts.consent_withdrawn_on:
-        yield "consent_withdrawn", f"Consent to cells was withdrawn on {_day(facts.consent_withdrawn_on)}"
+        yield "consent_withdrawn", f"Consent to cells was withdrawn on {in_words(facts.consent_withdrawn_on)}"
     elif not consent_valid_on(facts.on, facts.consented_on):
-        yield "consent_not_yet_given", f"Consent was given only on {_day(facts.consented_on)}"
+        yield "consent_not_yet_given", f"Consent was given only on {in_words(facts.consented_on)}"
 
 
 def _before_enrolment(facts: InfusionFacts) -> Found:
     if facts.enrolled_on is None:
         yield "not_enrolled", "The patient has no enrolment date"
     elif facts.on < facts.enrolled_on:
-        yield "before_enrolment", f"The infusion is before enrolment on {_day(facts.enrolled_on)}"
+        yield "before_enrolment", f"The infusion is before enrolment on {in_words(facts.enrolled_on)}"
 
 
 def _holds(facts: InfusionFacts) -> Found:
@@ -277,13 +278,13 @@ def _not_released_then(lot: LotFacts, on: date) -> Found:
     if lot.state not in USABLE_LOT_STATES and not (lot.state == "recalled" and lot.released_on):
         yield "lot_not_released", f"Lot {lot.code} was not released ({lot.state})"
     elif lot.released_on is not None and on < lot.released_on:
-        yield "lot_not_released", f"Lot {lot.code} was released only on {_day(lot.released_on)}"
+        yield "lot_not_released", f"Lot {lot.code} was released only on {in_words(lot.released_on)}"
 
 
 def _expired(lot: LotFacts, on: date) -> Found:
     """Judged on the day of the infusion; the expiry date itself is the last usable day."""
     if lot.expires_on is not None and on > lot.expires_on:
-        yield "lot_expired", f"Lot {lot.code} expired on {_day(lot.expires_on)}"
+        yield "lot_expired", f"Lot {lot.code} expired on {in_words(lot.expires_on)}"
 
 
 def _used_up(lot: LotFacts) -> Found:
@@ -333,10 +334,6 @@ def _off_prescription(facts: InfusionFacts, limits: DoseLimits) -> Found:
             "dose_differs_from_prescription",
             f"The dose given differs from the order by {difference:+.1f} %",
         )
-
-
-def _day(day: date) -> str:
-    return f"{day.day} {day:%b %Y}"
 
 
 def _dose(viable_per_kg: Decimal | int) -> str:

@@ -31,6 +31,7 @@ from registry.infusions.forms import (
 from registry.infusions.judging import DoseGiven, deviations_before_saving, order_refusals
 from registry.infusions.models import Infusion, InfusionDose, InfusionOrder, Reaction
 from registry.infusions.terms import what_to_do
+from registry.partial_dates import in_words
 from registry.patients.actions import ChangedMeanwhile
 from registry.patients.models import Patient, Query
 from registry.patients.queries import record_of
@@ -238,15 +239,15 @@ def _answers(form: InfusionForm, columns: dict[str, Any]) -> list[dict[str, Any]
         if name in {"form_token", "version", "reason"}:
             continue
         choices = {} if name == "order" else dict(getattr(field, "choices", None) or {})
-        shown.append({"label": field.label, "value": _in_words(name, value, choices)})
+        shown.append({"label": field.label, "value": _answer_in_words(name, value, choices)})
     return shown
 
 
-def _in_words(name: str, value: Any, choices: dict[Any, Any]) -> str:
+def _answer_in_words(name: str, value: Any, choices: dict[Any, Any]) -> str:
     if value in (None, ""):
         return "no order in the registry" if name == "order" else ""
     if isinstance(value, date):
-        return f"{value.day} {value:%b %Y}"
+        return in_words(value)
     if name in {"started", "ended"}:
         return f"{value:%H:%M}"
     if name == "weight_kg":
@@ -301,12 +302,12 @@ def _facts(one: Infusion) -> list[dict[str, Any]]:
         {"label": "Premedication", "value": one.premedication},
         {"label": "Other treatment with it", "value": one.co_treatment},
         {"label": "G-CSF mobilisation", "value": {True: "yes", False: "no", None: ""}[one.gcsf_mobilisation]},
-        {"label": "Hyperbaric oxygen sessions", "value": _number_in_words(one.hyperbaric_sessions)},
+        {"label": "Hyperbaric oxygen sessions", "value": _number_answer_in_words(one.hyperbaric_sessions)},
         {"label": "Reaction", "value": f"{reaction}: {one.reaction_note}" if one.reaction_note else reaction},
     ]
 
 
-def _number_in_words(number: int | None) -> str:
+def _number_answer_in_words(number: int | None) -> str:
     return "" if number is None else str(number)
 
 

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from itertools import islice
 
 from registry import partial_dates
+from registry.partial_dates import in_words
 from registry.patients import rules
 from registry.patients.eligibility import Eligibility
 from registry.patients.models import Consent, Enrolment, Patient, Query, SearchWord, Status, StatusEvent
@@ -73,11 +74,11 @@ def _of_enrolment(enrolment: Enrolment, signed: list[date]) -> Iterator[QueryFac
     if not signed:
         yield _about(enrolment, patient, "missing", "consent_missing", "No consent is recorded.")
     elif min(signed) > day:
-        reason = f"Enrolled on {_said(day)}, but the first consent was signed on {_said(min(signed))}."
+        reason = f"Enrolled on {in_words(day)}, but the first consent was signed on {in_words(min(signed))}."
         yield _about(enrolment, patient, "deviation", "enrolled_before_consent", reason, "enrolled_on")
     diagnosed = enrolment.diabetes_diagnosis_date
     if diagnosed and partial_dates.certainly_before(day.isoformat(), diagnosed):
-        reason = f"Diabetes diagnosed {_said(diagnosed)}, after enrolment on {_said(day)}."
+        reason = f"Diabetes diagnosed {in_words(diagnosed)}, after enrolment on {in_words(day)}."
         field = "diabetes_diagnosis_date"
         yield _about(enrolment, patient, "contradiction", "diagnosed_after_enrolment", reason, field)
     for field, (low, high, unit) in SOFT_LIMITS.items():
@@ -100,9 +101,7 @@ def _of_history(history: list[StatusEvent], enrolled_on: date | None) -> Iterato
     for event in history:
         yield from _of_event(event, enrolled_on)
         if died and partial_dates.certainly_before(died, event.on_date):
-            reason = (
-                f"{event.get_status_display()} on {_said(event.on_date)}, after the death on {_said(died)}."
-            )
+            reason = f"{event.get_status_display()} on {in_words(event.on_date)}, after the death on {in_words(died)}."
             yield _about(event, event.patient, "contradiction", "status_after_death", reason, "on_date")
 
 
@@ -119,17 +118,13 @@ def _of_event(event: StatusEvent, enrolled_on: date | None) -> Iterator[QueryFac
     if event.status != Status.SCREENING and partial_dates.certainly_before(
         event.on_date, enrolled_on.isoformat()
     ):
-        reason = f"{event.get_status_display()} on {_said(event.on_date)}, before enrolment on {_said(enrolled_on)}."
+        reason = f"{event.get_status_display()} on {in_words(event.on_date)}, before enrolment on {in_words(enrolled_on)}."
         yield _about(event, patient, "contradiction", "status_before_enrolment", reason, "on_date")
     if event.status == Status.COMPLETED:
         years = partial_dates.latest(event.on_date).year - enrolled_on.year
         if years < PLAN_YEARS:
             reason = f"Completed after {years} years; follow-up is complete only after year {PLAN_YEARS}."
             yield _about(event, patient, "contradiction", "completed_before_last_year", reason, "status")
-
-
-def _said(day: date | str) -> str:
-    return partial_dates.in_words(str(day))
 
 
 def _about(

@@ -96,13 +96,6 @@ def test_dark_pages_get_other_greys_and_nothing_else():
     assert light["text"]["color"] != dark["text"]["color"]
 
 
-@pytest.mark.parametrize(
-    ("iso", "words"), [("2031-03-14", "14 Mar 2031"), ("2031-03", "Mar 2031"), ("2031", "2031")]
-)
-def test_a_partial_date_keeps_its_precision(iso, words):
-    assert charts.day_words(iso) == words
-
-
 @given(st.lists(st.dates(), max_size=8), st.integers(min_value=1, max_value=900))
 def test_runs_never_span_more_than_the_gap(days, gap_days):
     points = [{"date": day.isoformat(), "value": 1.0} for day in days]

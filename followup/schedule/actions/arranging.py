@@ -6,8 +6,10 @@ from datetime import date, datetime
 
 from followup.schedule.actions.recording import NotAccepted, claim
 from followup.schedule.models import ContactAttempt, Visit
-from followup.schedule.rules import local_day, nearest_open_day, spoken
+from followup.schedule.rules import nearest_open_day
 from registry.access.models import Site, User
+from registry.clock import local_date
+from registry.partial_dates import in_words
 from registry.patients.models import Patient
 
 
@@ -44,12 +46,12 @@ def suggested_day(visit: Visit, *, on: date) -> date | None:
 
 
 def _check_day(visit: Visit, on: date, now: datetime) -> None:
-    today = local_day(now, visit.site.time_zone)
+    today = local_date(now, visit.site.time_zone)
     if on < today:
-        raise NotAccepted("booked_for", f"{spoken(on)} is past. Book a day from {spoken(today)} on.")
+        raise NotAccepted("booked_for", f"{in_words(on)} is past. Book a day from {in_words(today)} on.")
     if on.weekday() in closed_weekdays(visit.site):
         nearest = suggested_day(visit, on=today)
-        hint = f" The nearest open day in the window is {spoken(nearest)}." if nearest else ""
+        hint = f" The nearest open day in the window is {in_words(nearest)}." if nearest else ""
         raise NotAccepted("booked_for", f"{visit.site} is closed on {on:%A}s.{hint}")
 
 
@@ -67,9 +69,9 @@ def add_unscheduled(
     by.require("visits.record", patient.site_id)
     if form_token and (saved := Visit.objects.filter(form_token=form_token).first()):
         return saved
-    today = local_day(now, patient.site.time_zone)
+    today = local_date(now, patient.site.time_zone)
     if actual_date > today:
-        raise NotAccepted("actual_date", f"{spoken(actual_date)} has not come yet at {patient.site}.")
+        raise NotAccepted("actual_date", f"{in_words(actual_date)} has not come yet at {patient.site}.")
     visit = Visit(
         patient=patient, site=patient.site, state=Visit.State.DONE, actual_date=actual_date,
         contact_mode=contact_mode, note=note, created_on=today, form_token=form_token,

@@ -5,18 +5,19 @@ from datetime import datetime
 from followup.schedule.actions.planning import plan_visits
 from followup.schedule.actions.recording import NotAccepted, claim
 from followup.schedule.models import Visit
-from followup.schedule.rules import local_day, spoken
 from registry.access.models import User
 from registry.audit.acting import because
+from registry.clock import local_date
+from registry.partial_dates import in_words
 
 
 def mark_missed(*, visit: Visit, reason: str, by: User, now: datetime, version: int) -> Visit:
     """After the window has closed and nobody came. The next visit shows when the patient was last examined."""
     by.require("visits.excuse", visit.site_id)
-    today = local_day(now, visit.site.time_zone)
+    today = local_date(now, visit.site.time_zone)
     if visit.window_closes is None or visit.window_closes >= today:
         raise NotAccepted(
-            "", f"Its window is open until {spoken(visit.window_closes)}: the visit can still be held."
+            "", f"Its window is open until {in_words(visit.window_closes)}: the visit can still be held."
         )
     return _close(visit, Visit.State.MISSED, reason, version)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from followup.schedule.models import Visit
-from followup.schedule.rules import spoken
+from registry.partial_dates import in_words
 from registry.patients.models import Query
 from registry.patients.queries import QueryFacts, close_queries, open_queries, record_of
 
@@ -23,7 +23,7 @@ def judge_window(visits: Iterable[Visit], *, now: datetime, why: str = "") -> No
 
 
 def _out_of_window(visit: Visit, why: str) -> QueryFacts:
-    facts = f"Visit {visit.visit_code} was held on {spoken(visit.actual_date)}, outside its window"
+    facts = f"Visit {visit.visit_code} was held on {in_words(visit.actual_date)}, outside its window"
     return visit_query(visit, rule=OUT_OF_WINDOW, reason=f"{facts}: {why}" if why else facts)
 
 

@@ -14,7 +14,8 @@ from followup.schedule.actions.plans import LoadedPlan, current_plan
 from followup.schedule.actions.status import apply_status, patients_to_settle
 from followup.schedule.actions.work_items import close_items_of_closed_queries, raise_missing_items
 from followup.schedule.models import Visit, VisitAssessment
-from followup.schedule.rules import InfusionId, PlannedVisit, is_out_of_window, local_day, planned_visits
+from followup.schedule.rules import InfusionId, PlannedVisit, is_out_of_window, planned_visits
+from registry.clock import local_date
 from registry.infusions.models import Infusion
 from registry.patients.models import Enrolment, Patient
 
@@ -85,7 +86,7 @@ def _plan_batch(plan: LoadedPlan, patient_ids: list[int], now: datetime) -> Plan
     changes = _Changes()
     for patient_id, enrolled_on in enrolled.items():
         blank = Visit(
-            patient_id=patient_id, site_id=sites[patient_id], created_on=local_day(now, zones[patient_id])
+            patient_id=patient_id, site_id=sites[patient_id], created_on=local_date(now, zones[patient_id])
         )
         for wanted in planned_visits(plan.rules, enrolled_on, infusions[patient_id]):
             _compare(plan, blank, existing[patient_id].get(wanted.key), wanted, changes)

@@ -10,9 +10,11 @@ from datetime import date, datetime
 from followup.schedule.actions.deviations import judge_window
 from followup.schedule.actions.plans import assessment_labels, plan_of
 from followup.schedule.models import ContactMode, Visit, VisitAssessment
-from followup.schedule.rules import is_out_of_window, local_day, spoken
+from followup.schedule.rules import is_out_of_window
 from registry.access.models import User
 from registry.audit.acting import because
+from registry.clock import local_date
+from registry.partial_dates import in_words
 
 State = VisitAssessment.State
 
@@ -119,9 +121,9 @@ def problems(
         yield NotAccepted("reason", "The visit was saved as done. Say why it is changed.")
     if contact_mode not in ContactMode.values:
         yield NotAccepted("contact_mode", "Choose how the contact was made.")
-    if actual_date > local_day(now, visit.site.time_zone):
+    if actual_date > local_date(now, visit.site.time_zone):
         yield NotAccepted(
-            "actual_date", f"{spoken(actual_date)} has not come yet at {visit.site}; record what was held."
+            "actual_date", f"{in_words(actual_date)} has not come yet at {visit.site}; record what was held."
         )
     yield from _open_ends(visit, contact_mode, assessments)
 

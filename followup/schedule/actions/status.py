@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from followup.schedule.models import ContactMode, Visit
-from followup.schedule.rules import spoken
 from registry import partial_dates
+from registry.partial_dates import in_words
 from registry.patients.models import Consent, Patient, Scope, Status, StatusEvent
 from registry.patients.rules import scope_effect
 
@@ -38,10 +38,10 @@ class Standing:
     def closes_because(self) -> str:
         """Why no visit is owed any more; empty when visits go on."""
         if self.died_on:
-            return f"{BY_STATUS}died {spoken(self.died_on)}"
+            return f"{BY_STATUS}died {in_words(self.died_on)}"
         if self.scopes and not scope_effect(self.scopes, self.linkage).may_use_records:
             scope, on_date = list(self.scopes.items())[-1]
-            return f"{BY_STATUS}withdrew on {spoken(on_date)} ({Scope(scope).label.lower()})"
+            return f"{BY_STATUS}withdrew on {in_words(on_date)} ({Scope(scope).label.lower()})"
         return ""
 
     @property

@@ -10,9 +10,9 @@ from django.db.models import QuerySet
 from django.urls import reverse
 
 from followup.schedule.models import WorkItem
-from followup.schedule.rules import local_day
 from registry.access.models import Site, User
 from registry.audit.acting import because as with_reason
+from registry.clock import local_date
 from registry.patients.models import Patient, Query
 
 ROWS_AT_A_TIME = 500
@@ -149,6 +149,6 @@ def _item(query: Query, site: Site, now: datetime) -> WorkItem:
         url=reverse("patients:query", args=[query.pk]),
         level=WorkItem.Level.DUE,
         role="investigator" if query.record.startswith(INVESTIGATOR_TABLES) else "nurse",
-        due_on=local_day(now, site.time_zone) + timedelta(days=DAYS_TO_ANSWER_A_QUERY),
+        due_on=local_date(now, site.time_zone) + timedelta(days=DAYS_TO_ANSWER_A_QUERY),
         opened_at=now,
     )

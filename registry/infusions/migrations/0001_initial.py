@@ -6,121 +6,303 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('access', '0001_initial'),
-        ('patients', '0001_initial'),
-        ('products', '0001_initial'),
+        ("access", "0001_initial"),
+        ("patients", "0001_initial"),
+        ("products", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='InfusionOrder',
+            name="InfusionOrder",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('planned_on', models.DateField()),
-                ('route', models.CharField(choices=[('iv_peripheral', 'IV, peripheral'), ('iv_central', 'IV, central'), ('ia_pancreaticoduodenal', 'IA, superior pancreaticoduodenal'), ('ia_splenic', 'IA, splenic'), ('ia_dorsal_pancreatic', 'IA, dorsal pancreatic'), ('ia_gastroduodenal', 'IA, gastroduodenal'), ('ia_other', 'IA, other'), ('combined', 'Combined'), ('other', 'Other')], max_length=24)),
-                ('weight_kg', models.DecimalField(decimal_places=1, max_digits=5)),
-                ('cells_ordered', models.BigIntegerField(verbose_name='viable cells ordered')),
-                ('ordered_at', models.DateTimeField()),
-                ('cancelled_at', models.DateTimeField(null=True)),
-                ('form_token', models.CharField(max_length=40)),
-                ('lot', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='products.lot')),
-                ('ordered_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('patient', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='patients.patient')),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='access.site')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("planned_on", models.DateField()),
+                (
+                    "route",
+                    models.CharField(
+                        choices=[
+                            ("iv_peripheral", "IV, peripheral"),
+                            ("iv_central", "IV, central"),
+                            ("ia_pancreaticoduodenal", "IA, superior pancreaticoduodenal"),
+                            ("ia_splenic", "IA, splenic"),
+                            ("ia_dorsal_pancreatic", "IA, dorsal pancreatic"),
+                            ("ia_gastroduodenal", "IA, gastroduodenal"),
+                            ("ia_other", "IA, other"),
+                            ("combined", "Combined"),
+                            ("other", "Other"),
+                        ],
+                        max_length=24,
+                    ),
+                ),
+                ("weight_kg", models.DecimalField(decimal_places=1, max_digits=5)),
+                ("cells_ordered", models.BigIntegerField(verbose_name="viable cells ordered")),
+                ("ordered_at", models.DateTimeField()),
+                ("cancelled_at", models.DateTimeField(null=True)),
+                ("form_token", models.CharField(max_length=40)),
+                ("lot", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="products.lot")),
+                (
+                    "ordered_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="patients.patient"),
+                ),
+                ("site", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="access.site")),
             ],
             options={
-                'ordering': ['-planned_on', '-pk'],
+                "ordering": ["-planned_on", "-pk"],
             },
         ),
         migrations.CreateModel(
-            name='Infusion',
+            name="Infusion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('origin', models.CharField(choices=[('here', 'Given here'), ('elsewhere', 'Given elsewhere'), ('product_unknown', 'Product unknown')], default='here', max_length=15)),
-                ('infused_on', models.DateField()),
-                ('infused_at', models.DateTimeField(blank=True, null=True)),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('route', models.CharField(choices=[('iv_peripheral', 'IV, peripheral'), ('iv_central', 'IV, central'), ('ia_pancreaticoduodenal', 'IA, superior pancreaticoduodenal'), ('ia_splenic', 'IA, splenic'), ('ia_dorsal_pancreatic', 'IA, dorsal pancreatic'), ('ia_gastroduodenal', 'IA, gastroduodenal'), ('ia_other', 'IA, other'), ('combined', 'Combined'), ('other', 'Other')], max_length=24)),
-                ('weight_kg', models.DecimalField(decimal_places=1, max_digits=5)),
-                ('hyperbaric_sessions', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('gcsf_mobilisation', models.BooleanField(blank=True, null=True, verbose_name='G-CSF mobilisation')),
-                ('co_treatment', models.CharField(blank=True, max_length=200)),
-                ('premedication', models.CharField(blank=True, max_length=200)),
-                ('reaction', models.CharField(blank=True, choices=[('none', 'No reaction seen'), ('fever', 'Fever'), ('chills', 'Chills'), ('allergic', 'Allergic reaction'), ('dyspnoea', 'Dyspnoea'), ('hypotension', 'Hypotension'), ('puncture', 'Puncture-site bleeding or haematoma'), ('other', 'Other')], max_length=12)),
-                ('reaction_note', models.CharField(blank=True, max_length=300)),
-                ('version', models.PositiveIntegerField(default=1, editable=False)),
-                ('patient', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='patients.patient')),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='access.site')),
-                ('order', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='infusions.infusionorder')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "origin",
+                    models.CharField(
+                        choices=[
+                            ("here", "Given here"),
+                            ("elsewhere", "Given elsewhere"),
+                            ("product_unknown", "Product unknown"),
+                        ],
+                        default="here",
+                        max_length=15,
+                    ),
+                ),
+                ("infused_on", models.DateField()),
+                ("infused_at", models.DateTimeField(blank=True, null=True)),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "route",
+                    models.CharField(
+                        choices=[
+                            ("iv_peripheral", "IV, peripheral"),
+                            ("iv_central", "IV, central"),
+                            ("ia_pancreaticoduodenal", "IA, superior pancreaticoduodenal"),
+                            ("ia_splenic", "IA, splenic"),
+                            ("ia_dorsal_pancreatic", "IA, dorsal pancreatic"),
+                            ("ia_gastroduodenal", "IA, gastroduodenal"),
+                            ("ia_other", "IA, other"),
+                            ("combined", "Combined"),
+                            ("other", "Other"),
+                        ],
+                        max_length=24,
+                    ),
+                ),
+                ("weight_kg", models.DecimalField(decimal_places=1, max_digits=5)),
+                ("hyperbaric_sessions", models.PositiveSmallIntegerField(blank=True, null=True)),
+                (
+                    "gcsf_mobilisation",
+                    models.BooleanField(blank=True, null=True, verbose_name="G-CSF mobilisation"),
+                ),
+                ("co_treatment", models.CharField(blank=True, max_length=200)),
+                ("premedication", models.CharField(blank=True, max_length=200)),
+                (
+                    "reaction",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("none", "No reaction seen"),
+                            ("fever", "Fever"),
+                            ("chills", "Chills"),
+                            ("allergic", "Allergic reaction"),
+                            ("dyspnoea", "Dyspnoea"),
+                            ("hypotension", "Hypotension"),
+                            ("puncture", "Puncture-site bleeding or haematoma"),
+                            ("other", "Other"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("reaction_note", models.CharField(blank=True, max_length=300)),
+                ("version", models.PositiveIntegerField(default=1, editable=False)),
+                (
+                    "patient",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="patients.patient"),
+                ),
+                ("site", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="access.site")),
+                (
+                    "order",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="infusions.infusionorder",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['patient', 'infused_on', 'infused_at', 'pk'],
+                "ordering": ["patient", "infused_on", "infused_at", "pk"],
             },
         ),
         migrations.CreateModel(
-            name='InfusionDose',
+            name="InfusionDose",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('tissue_source', models.CharField(choices=[('bone_marrow', 'Bone marrow'), ('umbilical_cord', 'Umbilical cord'), ('whartons_jelly', "Wharton's jelly"), ('adipose', 'Adipose tissue'), ('placenta', 'Placenta'), ('amnion', 'Amnion'), ('dental_pulp', 'Dental pulp'), ('other', 'Other')], max_length=20)),
-                ('donor_relation', models.CharField(choices=[('autologous', 'Autologous'), ('allogeneic_related', 'Allogeneic, related'), ('allogeneic_unrelated', 'Allogeneic, unrelated')], max_length=20)),
-                ('cell_type', models.CharField(choices=[('msc', 'Mesenchymal stromal cells'), ('bm_mnc', 'Bone-marrow mononuclear cells'), ('other', 'Other')], max_length=6)),
-                ('cells_total', models.BigIntegerField()),
-                ('viability_percent', models.DecimalField(decimal_places=2, max_digits=5)),
-                ('viable_cells', models.BigIntegerField()),
-                ('viable_cells_per_kg', models.DecimalField(decimal_places=2, max_digits=16)),
-                ('formula_version', models.CharField(max_length=20)),
-                ('infusion', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='doses', to='infusions.infusion')),
-                ('lot', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='products.lot')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "tissue_source",
+                    models.CharField(
+                        choices=[
+                            ("bone_marrow", "Bone marrow"),
+                            ("umbilical_cord", "Umbilical cord"),
+                            ("whartons_jelly", "Wharton's jelly"),
+                            ("adipose", "Adipose tissue"),
+                            ("placenta", "Placenta"),
+                            ("amnion", "Amnion"),
+                            ("dental_pulp", "Dental pulp"),
+                            ("other", "Other"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "donor_relation",
+                    models.CharField(
+                        choices=[
+                            ("autologous", "Autologous"),
+                            ("allogeneic_related", "Allogeneic, related"),
+                            ("allogeneic_unrelated", "Allogeneic, unrelated"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "cell_type",
+                    models.CharField(
+                        choices=[
+                            ("msc", "Mesenchymal stromal cells"),
+                            ("bm_mnc", "Bone-marrow mononuclear cells"),
+                            ("other", "Other"),
+                        ],
+                        max_length=6,
+                    ),
+                ),
+                ("cells_total", models.BigIntegerField()),
+                ("viability_percent", models.DecimalField(decimal_places=2, max_digits=5)),
+                ("viable_cells", models.BigIntegerField()),
+                ("viable_cells_per_kg", models.DecimalField(decimal_places=2, max_digits=16)),
+                ("formula_version", models.CharField(max_length=20)),
+                (
+                    "infusion",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="doses",
+                        to="infusions.infusion",
+                    ),
+                ),
+                ("lot", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="products.lot")),
             ],
             options={
-                'ordering': ['infusion', 'pk'],
-                'constraints': [models.UniqueConstraint(fields=('infusion', 'lot'), name='lot_once_per_infusion'), models.CheckConstraint(condition=models.Q(('cells_total__gt', 0)), name='dose_holds_cells'), models.CheckConstraint(condition=models.Q(('viability_percent__gte', 0), ('viability_percent__lte', 100)), name='viability_is_a_percentage')],
+                "ordering": ["infusion", "pk"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("infusion", "lot"), name="lot_once_per_infusion"),
+                    models.CheckConstraint(
+                        condition=models.Q(("cells_total__gt", 0)), name="dose_holds_cells"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("viability_percent__gte", 0), ("viability_percent__lte", 100)),
+                        name="viability_is_a_percentage",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='InfusionHold',
+            name="InfusionHold",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('source', models.CharField(max_length=60)),
-                ('reason', models.CharField(max_length=300)),
-                ('opened_at', models.DateTimeField()),
-                ('released_at', models.DateTimeField(null=True)),
-                ('release_reason', models.CharField(blank=True, max_length=300)),
-                ('patient', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='patients.patient')),
-                ('released_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("source", models.CharField(max_length=60)),
+                ("reason", models.CharField(max_length=300)),
+                ("opened_at", models.DateTimeField()),
+                ("released_at", models.DateTimeField(null=True)),
+                ("release_reason", models.CharField(blank=True, max_length=300)),
+                (
+                    "patient",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="patients.patient"),
+                ),
+                (
+                    "released_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-opened_at', '-pk'],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('released_at', None)), fields=('patient', 'source'), name='one_open_hold_per_source')],
+                "ordering": ["-opened_at", "-pk"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("released_at", None)),
+                        fields=("patient", "source"),
+                        name="one_open_hold_per_source",
+                    )
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='infusionorder',
-            constraint=models.UniqueConstraint(fields=('form_token',), name='one_order_per_form'),
+            model_name="infusionorder",
+            constraint=models.UniqueConstraint(fields=("form_token",), name="one_order_per_form"),
         ),
         migrations.AddConstraint(
-            model_name='infusionorder',
-            constraint=models.CheckConstraint(condition=models.Q(('cells_ordered__gt', 0)), name='order_asks_for_cells'),
+            model_name="infusionorder",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("cells_ordered__gt", 0)), name="order_asks_for_cells"
+            ),
         ),
         migrations.AddIndex(
-            model_name='infusion',
-            index=models.Index(fields=['site', 'infused_on'], name='infusion_by_site_day'),
+            model_name="infusion",
+            index=models.Index(fields=["site", "infused_on"], name="infusion_by_site_day"),
         ),
         migrations.AddConstraint(
-            model_name='infusion',
-            constraint=models.UniqueConstraint(condition=models.Q(('infused_at', None), _negated=True), fields=('patient', 'infused_at'), name='infusion_moment_once_per_patient'),
+            model_name="infusion",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("infused_at", None), _negated=True),
+                fields=("patient", "infused_at"),
+                name="infusion_moment_once_per_patient",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='infusion',
-            constraint=models.UniqueConstraint(condition=models.Q(('infused_at', None)), fields=('patient', 'infused_on'), name='infusion_day_once_per_patient'),
+            model_name="infusion",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("infused_at", None)),
+                fields=("patient", "infused_on"),
+                name="infusion_day_once_per_patient",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='infusion',
-            constraint=models.CheckConstraint(condition=models.Q(('weight_kg__gt', 0)), name='infusion_weight_is_positive'),
+            model_name="infusion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("weight_kg__gt", 0)), name="infusion_weight_is_positive"
+            ),
         ),
     ]

@@ -15,12 +15,12 @@ from followup.schedule.rules import (
     coinciding,
     day_bounds_utc,
     is_out_of_window,
-    local_day,
     nearest_open_day,
     planned_visits,
     visit_status,
     window_for,
 )
+from registry.clock import local_date
 
 PLAN = read_plan(DEFAULT_PLAN_PATH)
 DAYS = st.dates(min_value=date(1990, 1, 1), max_value=date(2080, 12, 31))
@@ -308,10 +308,5 @@ def test_local_days_follow_each_other_without_gap_or_overlap(day: date, zone: st
 
 @given(st.datetimes(datetime(1995, 1, 1), datetime(2037, 1, 1), timezones=st.just(UTC)), ZONES)
 def test_a_moment_lies_within_the_bounds_of_its_local_day(moment: datetime, zone: str) -> None:
-    begins, ends = day_bounds_utc(local_day(moment, zone), zone)
+    begins, ends = day_bounds_utc(local_date(moment, zone), zone)
     assert begins <= moment < ends
-
-
-def test_a_moment_without_a_zone_has_no_day() -> None:
-    with pytest.raises(ValueError, match="time zone"):
-        local_day(datetime(2027, 1, 1), "UTC")
