@@ -250,7 +250,18 @@ def _discard(run: ImportRun, *, keep_preview: bool = False) -> None:
 
 
 def _remove_old_uploads(now: datetime) -> None:
-    limit = (now - KEEP_UPLOADS).timestamp()
+    """Nobody's names lie about: what was not confirmed in time is cancelled, and files without a run go too."""
+    old = ImportRun.objects.filter(requested_at__lt=now - KEEP_UPLOADS)
+    with acting_as("system:worker", channel="import"):
+        old.filter(state=State.CHECKED).update(
+            state=State.CANCELLED, finished_at=now, message="Not confirmed within seven days.",
+            created=0, updated=0, refused=models.F("rows") - models.F("unchanged"),
+        )  # fmt: skip
+    kept = set(
+        ImportRun.objects.filter(requested_at__gte=now - KEEP_UPLOADS).values_list("stored_as", flat=True)
+    )
+    known = {name.split(".")[0] for name in kept}
     for path in imports_folder().iterdir():
-        if path.stat().st_mtime < limit:
+        written = datetime.fromtimestamp(path.stat().st_mtime, tz=now.tzinfo)
+        if path.name.split(".")[0] not in known and now - written > KEEP_UPLOADS:
             path.unlink(missing_ok=True)

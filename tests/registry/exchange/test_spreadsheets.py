@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from registry.exchange.spreadsheets import guard, unguard
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "'=1", "''=1"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "'=1", "''=1"]
+)
 def test_formula_like_text_is_guarded(text: str) -> None:
     assert guard(text) == "'" + text
 
