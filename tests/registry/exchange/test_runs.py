@@ -175,22 +175,23 @@ def test_what_nobody_confirms_is_cancelled_and_removed(nora: User, own_folder: P
 
 
 def test_pages_walk_from_upload_to_history(nora: User, signed_in: Any) -> None:
-    browser = signed_in(nora)
-    page = browser.get("/data/imports/new/").content.decode()
-    assert "Check the file" in page
-    answer = browser.post(
-        "/data/imports/new/",
-        {"kind": "patients", "file": SimpleUploadedFile("people.csv", GOOD.encode()), "form_token": "t9"},
-    )
-    run = ImportRun.objects.get(form_token="t9")
-    assert answer.headers["Location"] == f"/data/imports/{run.pk}/"
-    work(clock.now())
-    shown = browser.get(answer.headers["Location"]).content.decode()
-    assert "Store 2 new and 0 changed rows" in shown
-    browser.post(f"/data/imports/{run.pk}/confirm/")
-    work(clock.now())
-    assert "people.csv" in browser.get("/data/imports/").content.decode()
-    assert fresh(run).state == "stored"
+    with clock.set_to(NOW):
+        browser = signed_in(nora)
+        page = browser.get("/data/imports/new/").content.decode()
+        assert "Check the file" in page
+        answer = browser.post(
+            "/data/imports/new/",
+            {"kind": "patients", "file": SimpleUploadedFile("people.csv", GOOD.encode()), "form_token": "t9"},
+        )
+        run = ImportRun.objects.get(form_token="t9")
+        assert answer.headers["Location"] == f"/data/imports/{run.pk}/"
+        work()
+        shown = browser.get(answer.headers["Location"]).content.decode()
+        assert "Store 2 new and 0 changed rows" in shown
+        browser.post(f"/data/imports/{run.pk}/confirm/")
+        work()
+        assert "people.csv" in browser.get("/data/imports/").content.decode()
+        assert fresh(run).state == "stored"
 
 
 def test_an_import_is_not_shown_to_another_site(nora: User, hana: User, signed_in: Any) -> None:
