@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from django.db.models import F
+
 from followup.schedule.models import Visit
 from followup.schedule.rules import visit_status
 from registry.access.models import Site
@@ -19,7 +21,10 @@ def _rows(scope: Scope) -> Iterator[Sequence[Any]]:
     zones = Site.objects.order_by("pk").values_list("pk", "time_zone")
     today = {pk: local_date(scope.now, zone) for pk, zone in zones}
     rows = Visit.objects.filter(**scope.filter()).order_by(
-        "patient__patient_id", "target_date", "actual_date", "pk"
+        "patient__patient_id",
+        F("target_date").asc(nulls_last=True),
+        F("actual_date").asc(nulls_last=True),
+        "pk",
     )
     columns = ("patient__patient_id", *COLUMNS[1:8], "state", "actual_date", "contact_mode", "site_id")
     for row in rows.values_list(*columns).iterator(chunk_size=2000):

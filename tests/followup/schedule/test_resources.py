@@ -217,3 +217,12 @@ def test_visits_without_a_code_come_back_with_the_one_they_were_given(riverside,
     assert {line.split(",")[1] for line in back} == {"", "INF", "M3", "W12L"}
     assert counts(bring(*back)) == (0, 0, 4, 0, 0)
     assert counts(bring(*reversed(back))) == (0, 0, 4, 0, 0)
+
+
+def test_unscheduled_visits_leave_last_on_either_database(riverside, bring):
+    planned(riverside)
+    bring("RIV-0001,,2030-03-10,on_site", f"RIV-0001,,{INFUSED},on_site")
+    rows = list(VISITS.rows(Scope(SiteScope(everywhere=True), NOW)))
+    targets = [row[COLUMNS.index("target_date")] for row in rows]
+    assert targets[-1] is None
+    assert targets[:-1] == sorted(targets[:-1])
