@@ -158,6 +158,9 @@ def _baseline_layers(baseline: float | None, y: Spec, unit: str) -> list[Spec]:
 
 
 def _series_layers(rows: list[Spec], x: Spec, y: Spec, *, colour: str, name: str) -> list[Spec]:
+    low, high = y["scale"]["domain"]
+    # The last value is written above its point; near the top that place is the baseline's note, so below.
+    below = bool(rows) and rows[-1]["value"] > high - (high - low) / 4
     dots = {"type": "point", "color": colour, "strokeWidth": 1.6, "opacity": 1}
     solid = [row for row in rows if not row["censored"]]
     hollow = [row for row in rows if row["censored"]]
@@ -166,7 +169,13 @@ def _series_layers(rows: list[Spec], x: Spec, y: Spec, *, colour: str, name: str
         _layer(rows, line, x=x, y=y, detail={"field": "run"}),
         _layer(solid, dots | {"filled": True, "size": 34}, x=x, y=y),
         _layer(hollow, dots | {"filled": False, "fill": "#ffffff", "size": 46}, x=x, y=y),
-        _layer(rows[-1:], _words("label", "left", dx=7, dy=-8), x=x, y=y, text={"field": "shown"}),
+        _layer(
+            rows[-1:],
+            _words("label", "left", dx=7, dy=11 if below else -8),
+            x=x,
+            y=y,
+            text={"field": "shown"},
+        ),
     ]
     for layer in layers[1:3]:
         layer["encoding"]["tooltip"] = [_field("when", "On"), _field("shown", name)]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from django import forms
+from django.db.models import F
 
 from registry.clock import local_moment
 from registry.infusions.judging import DoseGiven
@@ -28,6 +29,7 @@ else:
 
 YES_NO = [("", "not known"), ("yes", "Yes"), ("no", "No")]
 MORE_LOTS = 2
+USABLE_LONGEST_FIRST = (F("expires_on").desc(nulls_last=True), "code", "pk")  # what has expired stands last
 
 
 class LotChoice(LotChoiceField):
@@ -93,7 +95,7 @@ class OrderForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        lots = Lot.objects.exclude(state__in=ENDED_STATES).order_by("code", "pk")
+        lots = Lot.objects.exclude(state__in=ENDED_STATES).order_by(*USABLE_LONGEST_FIRST)
         left = remaining_cells(lots.values_list("pk", flat=True))
         self.fields["lot"] = LotChoice(lots.select_related("donor__patient"), left, label="Lot")
         self.order_fields(["planned_on", "lot", "route", "weight_kg", "cells_ordered"])
@@ -210,7 +212,7 @@ def dose_forms(posted: Any, *, first: Sequence[dict[str, Any]] = (), at_least: i
     """One row a lot. `first` holds what stands already; none of those rows may be emptied, and none of the
     first `at_least`.
     """
-    lots = Lot.objects.select_related("donor__patient").order_by("code", "pk")
+    lots = Lot.objects.select_related("donor__patient").order_by(*USABLE_LONGEST_FIRST)
     left = remaining_cells(lots.values_list("pk", flat=True))
     made = forms.formset_factory(
         DoseForm, formset=BaseDoseForms, extra=MORE_LOTS, max_num=len(first) + 1 + MORE_LOTS, min_num=at_least

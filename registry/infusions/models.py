@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from registry.access.models import Site, SiteScopedQuerySet
+from registry.partial_dates import in_words
 from registry.patients.models import Patient
 from registry.products.models import CellType, DonorRelation, Lot, TissueSource
 
@@ -119,7 +120,7 @@ class Infusion(models.Model):
         indexes = [models.Index(fields=["site", "infused_on"], name="infusion_by_site_day")]
 
     def __str__(self) -> str:
-        return f"infusion on {self.infused_on}"
+        return f"infusion on {in_words(self.infused_on)}"
 
 
 class InfusionDose(models.Model):

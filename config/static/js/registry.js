@@ -83,6 +83,9 @@
     });
   });
 
+  // htmx keeps the address of the page for its own history, which no page here uses; nothing about a person stays in the browser.
+  sessionStorage.removeItem("htmx-current-path-for-history");
+
   // A table too wide for the window scrolls inside its frame; the keyboard must be able to get there too.
   const frames = new ResizeObserver((entries) => {
     for (const { target } of entries) {

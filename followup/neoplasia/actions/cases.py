@@ -54,7 +54,7 @@ def open_suspicion(
         description=description,
         suspected_on=suspected_on.isoformat(),
         found_at_check=check,
-        source=f"neoplasia check of {suspected_on.isoformat()}",
+        source=f"neoplasia check of {partial_dates.in_words(suspected_on)}",
     )
     return _open(case, patient, by=by, now=now)
 

@@ -12,6 +12,7 @@ from followup.schedule.actions import Answer, record_visit
 from followup.schedule.models import ContactMode, Visit, VisitAssessment
 from registry.access.models import User
 from registry.clock import local_date
+from registry.partial_dates import in_words
 from registry.patients.models import Patient
 
 State = VisitAssessment.State
@@ -89,7 +90,7 @@ def _follow_finding(
     elif check.outcome == NeoplasiaCheck.Outcome.CONFIRMED:
         report_neoplasm(
             patient=check.patient, description=finding, diagnosed_on=diagnosed_on or check.on_date.isoformat(),
-            source=f"neoplasia check of {check.on_date}", check=check, by=by, now=now,
+            source=f"neoplasia check of {in_words(check.on_date)}", check=check, by=by, now=now,
         )  # fmt: skip
 
 
