@@ -3,6 +3,7 @@
 Web and worker run in processes of their own, in a folder of their own; nothing of Django's test client is between them.
 """
 
+import http.client
 import os
 import socket
 import subprocess
@@ -11,11 +12,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.desk import CHROMIUM_SWITCHES, PASSWORD, Desk
 
@@ -31,15 +30,18 @@ def environment_of(folder: Path, port: int) -> dict[str, str]:
         "PORT": str(port), "SITE_URL": f"http://127.0.0.1:{port}",
     }  # fmt: skip
     inherited = {
-        name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL", "EMAIL_URL")
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("DATABASE_URL", "REDIS_URL", "EMAIL_URL")
     }
     return inherited | ours
 
 
-def manage(*words: str, environment: dict[str, str]) -> None:
+def manage(*words: str, environment: dict[str, str], text: str = "") -> None:
     done = subprocess.run(
-        [sys.executable, "manage.py", *words], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
+        [sys.executable, "manage.py", *words], cwd=ROOT, env=environment, input=text,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -66,13 +68,17 @@ def running(*words: str, environment: dict[str, str], log: Path) -> Iterator[Non
             process.wait()
 
 
-def wait_until_served(address: str, log: Path) -> None:
+def wait_until_served(port: int, log: Path) -> None:
     deadline = time.monotonic() + SERVED_WITHIN_SECONDS
     while time.monotonic() < deadline:
         try:
-            with urlopen(f"{address}/healthz", timeout=5):
+            asking = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            asking.request("GET", "/healthz")
+            answer = asking.getresponse()
+            asking.close()
+            if answer.status == http.HTTPStatus.OK:
                 return
-        except (URLError, OSError):
+        except OSError:
             time.sleep(0.2)
     pytest.fail(f"the site did not answer within {SERVED_WITHIN_SECONDS} s: {log.read_text()[-2000:]}")
 
@@ -86,6 +92,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     environment = environment_of(folder, port)
     manage("migrate", "-v0", environment=environment)
     manage("demo", "--sites", "2", "--patients", str(PATIENTS), "--seed", "1", environment=environment)
+    manage(
+        "create_user", "second-admin", "--role", "administrator", "--password-stdin",
+        environment=environment, text=PASSWORD,
+    )  # fmt: skip
     manage("sweep", environment=environment)
     web = ["gunicorn", "config.wsgi:application", "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread",
            "--threads", "4", "--no-control-socket", "--log-level", "warning"]  # fmt: skip
@@ -95,7 +105,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         running(*web, environment=environment, log=log),
         running(*worker, environment=environment, log=log),
     ):
-        wait_until_served(environment["SITE_URL"], log)
+        wait_until_served(port, log)
         yield environment["SITE_URL"]
 
 
@@ -103,7 +113,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def browser() -> Iterator[Browser]:
     chromium = os.environ.get("CHROMIUM", "/usr/bin/chromium")
     if not Path(chromium).exists():
-        pytest.fail(f"Chromium is missing at {chromium}. Install it (apt install chromium) or set CHROMIUM.", pytrace=False)
+        pytest.fail(
+            f"Chromium is missing at {chromium}. Install it (apt install chromium) or set CHROMIUM.",
+            pytrace=False,
+        )
     with sync_playwright() as play:
         chrome = play.chromium.launch(executable_path=chromium, args=CHROMIUM_SWITCHES)
         yield chrome
@@ -117,12 +130,14 @@ def sessions() -> dict[str, dict[str, object]]:
 
 
 @pytest.fixture
-def sit_down(site: str, browser: Browser, sessions: dict[str, dict[str, object]]) -> Iterator[Callable[..., Desk]]:
+def sit_down(
+    site: str, browser: Browser, sessions: dict[str, dict[str, object]]
+) -> Iterator[Callable[..., Desk]]:
     """`sit_down("nurse-riv")` opens a browser window of its own in which that person is signed in."""
     desks: list[Desk] = []
 
-    def open_desk(username: str, **window: object) -> Desk:
-        desk = Desk.open(browser, site, username, sessions, **window)
+    def open_desk(username: str, password: str = PASSWORD, **window: object) -> Desk:
+        desk = Desk.open(browser, site, username, password, sessions, **window)
         desks.append(desk)
         return desk
 
@@ -131,8 +146,3 @@ def sit_down(site: str, browser: Browser, sessions: dict[str, dict[str, object]]
         desk.close()
     problems = [problem for desk in desks for problem in desk.problems]
     assert not problems, problems
-
-
-@pytest.fixture
-def page(sit_down: Callable[..., Desk]) -> Page:
-    return sit_down("nurse-riv").page

@@ -24,7 +24,15 @@ class Desk:
     problems: list[str] = field(default_factory=list)
 
     @classmethod
-    def open(cls, browser: Browser, site: str, username: str, sessions: dict[str, Any], **window: Any) -> "Desk":
+    def open(
+        cls,
+        browser: Browser,
+        site: str,
+        username: str,
+        password: str,
+        sessions: dict[str, Any],
+        **window: Any,
+    ) -> "Desk":
         window = {"viewport": WIDE, "base_url": site, "locale": "en-GB", **window}
         context = browser.new_context(storage_state=sessions.get(username), **window)
         context.set_default_timeout(15_000)
@@ -32,8 +40,10 @@ class Desk:
         desk.page.on("console", desk._note)
         desk.page.on("pageerror", lambda error: desk.problems.append(f"{desk.page.url}: {error}"))
         if username not in sessions:
-            desk.sign_in(username)
+            desk.sign_in(username, password)
             sessions[username] = context.storage_state()
+        else:
+            desk.go("/")
         return desk
 
     def _note(self, message: ConsoleMessage) -> None:
@@ -41,7 +51,7 @@ class Desk:
         if message.type == "error" and expected not in message.text:
             self.problems.append(f"{self.page.url}: {message.text}")
 
-    def sign_in(self, username: str, password: str = PASSWORD) -> None:
+    def sign_in(self, username: str, password: str) -> None:
         self.go("/accounts/login/")
         self.fill("Username", username)
         self.fill("Password", password)

@@ -55,7 +55,11 @@ def name_of(address: str) -> str:
 def fit(page: Page, width: dict[str, int]) -> list[str]:
     page.set_viewport_size(width)
     facts: dict[str, Any] = page.evaluate(FACTS)
-    return [f"scrolls sideways by {facts['overflow']} px at {width['width']} px"] if facts["overflow"] > 0 else []
+    return (
+        [f"scrolls sideways by {facts['overflow']} px at {width['width']} px"]
+        if facts["overflow"] > 0
+        else []
+    )
 
 
 def axe(page: Page) -> list[str]:
