@@ -11,9 +11,10 @@ from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, 
 from django.db.models.functions import RowNumber
 
 from followup.reminders.models import Reminder
+from followup.reminders.standing import out_of_reach
 from followup.schedule.models import Visit, VisitQuerySet, WorkItem
 from registry.access.models import Site, User
-from registry.patients.models import Consent, Scope, Status, StatusEvent
+from registry.patients.models import Patient
 
 WORK, LATE, DUE = "work", "late", "due"
 ROWS = {WORK: 25, LATE: 25, DUE: 15}
@@ -95,10 +96,12 @@ def waiting_visits(
 
 def waiting_for(user: User) -> VisitQuerySet:
     """Planned visits of everybody who can still be followed, whether a reminder was raised or not: nobody is hidden
-    because a sweep did not run. Left out: the dead, the completed and those who withdrew from all data.
+    because a sweep did not run. Left out are those whom reminders leave out: the dead, the completed and those who
+    withdrew from all data.
     """
     visits = Visit.objects.visible_to(user).not_finished()
-    return visits.exclude(patient__status=Status.COMPLETED).exclude(_died()).exclude(_withdrew_from_data())
+    with_visits = Patient.objects.filter(Exists(visits.filter(patient=OuterRef("pk"))))
+    return visits.exclude(patient__in=out_of_reach(with_visits))
 
 
 def late_on(sites: Iterable[Site], days: Mapping[int, date]) -> Q:
@@ -125,21 +128,6 @@ def _sites_by_day(sites: Iterable[Site], days: Mapping[int, date]) -> dict[date,
     for site in sites:
         by_day[days[site.pk]].append(site.pk)
     return by_day
-
-
-def _died() -> Q:
-    """A death that is reported and not confirmed closes nothing."""
-    deaths = StatusEvent.objects.filter(patient=OuterRef("patient"), status=Status.DECEASED)
-    unconfirmed = Exists(deaths.filter(death_confirmed=False)) & ~Exists(deaths.filter(death_confirmed=True))
-    return Q(patient__status=Status.DECEASED) & ~Q(unconfirmed)
-
-
-def _withdrew_from_data() -> Q:
-    withdrawals = StatusEvent.objects.filter(patient=OuterRef("patient"), status=Status.WITHDRAWN)
-    linked = Consent.objects.filter(patient=OuterRef("patient"), tier_linkage=True)
-    nothing_left = Exists(withdrawals.filter(scope__in=[Scope.NO_NEW_DATA, Scope.ERASE]))
-    records_only = Exists(withdrawals.filter(scope=Scope.NO_CONTACT))
-    return Q(patient__status=Status.WITHDRAWN) & (Q(nothing_left) | (Q(records_only) & ~Q(Exists(linked))))
 
 
 def _room(group: str, show_all: str) -> int:

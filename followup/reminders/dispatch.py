@@ -23,7 +23,7 @@ from django.template.loader import render_to_string
 from followup.reminders.models import MailMessage, Reminder
 from followup.reminders.planning import Told
 from followup.reminders.staff import staff_of
-from followup.reminders.standing import standings
+from followup.reminders.standing import reaches
 from registry import clock as calendar
 from registry.access.models import Site, User
 from registry.audit.acting import Actor, acting_as
@@ -155,8 +155,8 @@ def _still_to_tell(message: MailMessage, recipient: User, as_of: datetime) -> in
         zone = Site.objects.values_list("time_zone", flat=True).get(pk=site_id)
         today = calendar.local_date(as_of, zone)
         if recipient.pk in staff_of(site_id, on=today, user_id=recipient.pk).recipients(kind):
-            reach = standings(patient for _, patient in group)
-            keep |= {pk for pk, patient in group if reach[patient].reach.tell_staff}
+            reach = reaches(patient for _, patient in group)
+            keep |= {pk for pk, patient in group if reach[patient].tell_staff}
     links = Told.objects.filter(mailmessage=message).values_list("pk", "reminder_id")
     stale = [pk for pk, reminder in links if reminder not in keep]
     for start in range(0, len(stale), CHUNK):

@@ -10,9 +10,9 @@ from functools import lru_cache
 from django.db.models import Case, CharField, F, QuerySet, Value, When
 
 from followup.reminders.models import Reminder
-from followup.reminders.rules import is_another_occurrence, step_rank, step_to_raise
+from followup.reminders.rules import Reach, is_another_occurrence, step_rank, step_to_raise
 from followup.reminders.staff import Staff
-from followup.reminders.standing import Standing, standings
+from followup.reminders.standing import reaches
 from followup.schedule.models import Timepoint, Visit
 from followup.schedule.plan_file import ReminderStep
 from registry.access.models import Site
@@ -118,19 +118,18 @@ def _chunks(site: Site, plan: SitePlan, on: date) -> Iterator[list[int]]:
 
 def wishes_for(visit_ids: Sequence[int], *, plan: SitePlan, on: date) -> list[Wish]:
     visits = list(Visit.objects.not_finished().filter(pk__in=visit_ids).order_by("pk").only(*VISIT_FIELDS))
-    standing_of = standings(visit.patient_id for visit in visits)
+    reach_of = reaches(visit.patient_id for visit in visits)
     told: dict[int, list[Reminder]] = defaultdict(list)
     for row in Reminder.objects.filter(visit__in=visit_ids).order_by("generation", "rank", "pk"):
         told[row.visit_id].append(row)
-    wishes = (_wish(visit, plan, standing_of[visit.patient_id], told[visit.pk], on) for visit in visits)
+    wishes = (_wish(visit, plan, reach_of[visit.patient_id], told[visit.pk], on) for visit in visits)
     return [wish for wish in wishes if wish is not None]
 
 
-def _wish(visit: Visit, plan: SitePlan, standing: Standing, rows: list[Reminder], on: date) -> Wish | None:
+def _wish(visit: Visit, plan: SitePlan, reach: Reach, rows: list[Reminder], on: date) -> Wish | None:
     if visit.target_date is None or visit.timepoint_id is None:
         return None
     wish = Wish(visit.pk, visit.patient_id, visit.target_date)
-    reach = standing.reach
     open_rows = [row for row in rows if row.is_open]
     if not reach.tell_staff:
         return _with(wish, close=open_rows, because=reach.reason) if open_rows else None

@@ -5,17 +5,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef
 
 from followup.reminders.models import MailMessage, Reminder, SweepRun
 from followup.reminders.raising import SitePlan, site_wishes
+from followup.reminders.standing import out_of_reach
 from followup.reminders.totals import Totals, count
 from followup.schedule.models import Visit
 from registry import clock as calendar
 from registry.access.models import Site
 from registry.audit.models import AuditEntry
 from registry.infusions.models import Infusion
-from registry.patients.models import Consent, Enrolment, Patient, Scope, Status, StatusEvent
+from registry.patients.models import Enrolment, Patient
 
 SWEEP_MAX_AGE = timedelta(minutes=15)
 
@@ -92,16 +93,11 @@ def _without_next_check() -> Iterator[Finding]:
     """Whoever lives, was infused and did not ask to end it has a neoplasia check ahead or overdue."""
     check = Visit.objects.filter(patient=OuterRef("pk"), neoplasia_check=True, state=Visit.State.PLANNED)
     infused = Infusion.objects.filter(patient=OuterRef("pk"))
-    withdrawals = StatusEvent.objects.filter(patient=OuterRef("pk"), status=Status.WITHDRAWN)
-    ended = Exists(withdrawals.filter(scope__in=[Scope.NO_NEW_DATA, Scope.ERASE]))
-    # Without contact only records and linkage are left, and those need their consent.
-    linkage = Exists(Consent.objects.filter(patient=OuterRef("pk"), tier_linkage=True))
-    out_of_reach = Exists(withdrawals.filter(scope=Scope.NO_CONTACT)) & ~linkage
-    over = Q(status__in=[Status.DECEASED, Status.COMPLETED]) | Q(
-        ended | out_of_reach, status=Status.WITHDRAWN
-    )
-    rows = Patient.objects.filter(Exists(infused), ~Exists(check)).exclude(over).order_by("patient_id")
-    for patient in rows.iterator():
+    rows = Patient.objects.filter(Exists(infused), ~Exists(check))
+    over = set(out_of_reach(rows))
+    for patient in rows.order_by("patient_id").iterator():
+        if patient.pk in over:
+            continue
         what = "infused and living, but no neoplasia check lies ahead or is overdue"
         yield Finding("no neoplasia check", f"patient {patient}", what)
 

@@ -1,41 +1,30 @@
-"""How far each of many patients may still be reached, in three queries whatever their number."""
+"""Whose visits are still owed to somebody: one rule for reminders, the worklist and reconciliation."""
+
+from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from django.db.models import QuerySet
 
 from followup.reminders.rules import Reach, may_remind
-from registry.patients.models import Consent, Patient, Status, StatusEvent
+from registry.patients.models import Patient, Status
+from registry.patients.standing import Standing, standings
+
+MAY_BE_OVER = (Status.DECEASED, Status.WITHDRAWN, Status.COMPLETED)
 
 
-@dataclass
-class Standing:
-    """What a patient's history says about reminders of visits that are still planned."""
-
-    status: str
-    scopes: set[str] = field(default_factory=set)
-    death: str = ""
-    linkage: bool = False
-
-    def add(self, event: StatusEvent) -> None:
-        if event.status == Status.WITHDRAWN and event.scope:
-            self.scopes.add(event.scope)
-        elif event.status == Status.DECEASED and event.death_confirmed is not None:
-            self.death = "confirmed" if event.death_confirmed else "reported"
-        elif event.status in (Status.ENROLLED, Status.IN_FOLLOW_UP):
-            self.scopes, self.death = set(), ""
-
-    @property
-    def reach(self) -> Reach:
-        return may_remind("planned", self.status, self.scopes, self.death, self.linkage)
+def reach_of(standing: Standing) -> Reach:
+    """Of a visit that is still planned."""
+    return may_remind("planned", standing.status, standing.scopes, standing.death, standing.linkage)
 
 
-def standings(patient_ids: Iterable[int]) -> dict[int, Standing]:
-    ids = list(set(patient_ids))
-    statuses = Patient.objects.filter(pk__in=ids).order_by("pk").values_list("pk", "status")
-    found = {pk: Standing(status) for pk, status in statuses}
-    for event in StatusEvent.objects.filter(patient__in=ids).order_by("patient", "on_date", "pk"):
-        found[event.patient_id].add(event)
-    signed = Consent.objects.filter(patient__in=ids).order_by("patient", "signed_on", "pk")
-    for pk, linkage in signed.values_list("patient_id", "tier_linkage"):
-        found[pk].linkage = linkage
-    return found
+def reaches(patient_ids: Iterable[int]) -> dict[int, Reach]:
+    return {pk: reach_of(standing) for pk, standing in standings(patient_ids).items()}
+
+
+def out_of_reach(patients: QuerySet[Patient]) -> list[int]:
+    """Those among them whose visits are nobody's work any more. Four queries at most; one where nobody's
+    follow-up may be over.
+    """
+    ended = patients.filter(status__in=MAY_BE_OVER).order_by("pk").values_list("pk", flat=True)
+    return [pk for pk, reach in reaches(ended).items() if not reach.tell_staff]

@@ -56,9 +56,9 @@ def identities_of(patients: Iterable[Patient | int]) -> dict[int, IdentityFacts]
     ids = [one if isinstance(one, int) else one.pk for one in patients]
     found = dict.fromkeys(ids, IdentityFacts())
     for some in _batches(ids):
-        keys = keys_of(some)
-        for row in Identity.objects.filter(patient_id__in=keys):
-            found[row.patient_id] = _opened(row, keys[row.patient_id])
+        readable = Identity.objects.filter(patient__in=some, patient__key__isnull=False)
+        for row in readable.select_related("patient__key"):
+            found[row.patient_id] = _opened(row, row.patient.key.unwrapped())
     return found
 
 

@@ -1,4 +1,4 @@
-"""What became of a patient: a dated history, the status it leads to, and what a withdrawal still allows."""
+"""What became of a patient: a dated history and the status it leads to."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from datetime import date, datetime
 
 from registry import clock, partial_dates
 from registry.access.models import User
-from registry.patients import rules
 from registry.patients.models import (
-    Consent,
     Identity,
     Patient,
     PatientKey,
@@ -116,36 +114,6 @@ def keep_in_step(patient_ids: Iterable[int]) -> None:
             by_status[status].append(patient.pk)
     for status, changed in by_status.items():
         Patient.objects.filter(pk__in=changed).update(status=status)
-
-
-# What a withdrawal leaves ------------------------------------------------------------------------------------
-
-
-def scopes_of(patient_ids: Iterable[int], *, on: date) -> dict[int, set[str]]:
-    """The withdrawal scopes in force that day; coming back into follow-up ends earlier ones. A withdrawal
-    without a scope counts as "no contact" until somebody says what was meant.
-    """
-    found: dict[int, set[str]] = {pk: set() for pk in patient_ids}
-    events = StatusEvent.objects.filter(patient_id__in=list(found))
-    for event in sorted(events, key=lambda e: (partial_dates.latest(e.on_date), e.pk)):
-        if partial_dates.earliest(event.on_date) > on:
-            continue
-        if event.status == Status.WITHDRAWN:
-            found[event.patient_id].add(event.scope or Scope.NO_CONTACT)
-        elif event.status in (Status.ENROLLED, Status.IN_FOLLOW_UP):
-            found[event.patient_id].clear()
-    return found
-
-
-def effects_of(patient_ids: Iterable[int], *, on: date) -> dict[int, rules.ScopeEffect]:
-    """What may still be done with each of these people, after their withdrawals."""
-    scopes = scopes_of(patient_ids, on=on)
-    linked = set(
-        Consent.objects.filter(patient_id__in=list(scopes), tier_linkage=True).values_list(
-            "patient_id", flat=True
-        )
-    )
-    return {pk: rules.scope_effect(some, linkage_consented=pk in linked) for pk, some in scopes.items()}
 
 
 # Erasure -----------------------------------------------------------------------------------------------------

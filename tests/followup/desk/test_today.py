@@ -64,6 +64,19 @@ def test_only_those_who_cannot_be_followed_leave_the_list(
     assert (patient.patient_id in text_of(signed_in(nora))) is listed
 
 
+def test_who_came_back_is_listed_though_an_earlier_withdrawal_ended_everything(
+    signed_in, nora, riverside, enrolled
+):
+    patient = enrolled(riverside, 1, status="withdrawn")
+    steps = [("withdrawn", "no_new_data"), ("in_follow_up", ""), ("withdrawn", "no_visits")]
+    for month, (status, scope) in enumerate(steps, start=1):
+        StatusEvent.objects.create(
+            patient=patient, status=status, on_date=f"2031-{month:02}-01", scope=scope, recorded_at=NOW
+        )
+    visit_of(patient, "M12", closes_in=-1)
+    assert patient.patient_id in text_of(signed_in(nora))
+
+
 def test_the_count_is_whole_when_the_list_is_not(signed_in, nora, riverside, enrolled):
     number = ROWS["late"] + 4
     for one in range(number):

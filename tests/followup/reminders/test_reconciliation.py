@@ -15,7 +15,7 @@ from followup.schedule.models import Visit
 from registry.access.models import Registry
 from registry.audit import triggers
 from registry.infusions.models import Infusion
-from registry.patients.models import Enrolment, StatusEvent
+from registry.patients.models import Consent, ConsentDocument, Enrolment, StatusEvent
 from tests.cast import NOW, TODAY
 from tests.followup.reminders.scene import a_patient, a_visit, at, sweep_on
 
@@ -71,7 +71,7 @@ def test_whoever_lives_and_was_infused_has_a_check_ahead(infused, nora):
         ("completed", "", False),
         ("withdrawn", "no_new_data", False),
         ("withdrawn", "erase", False),
-        ("withdrawn", "no_contact", True),
+        ("withdrawn", "no_contact", False),  # records go on only where linkage was consented to
         ("withdrawn", "", True),
         ("lost", "", True),
     ],
@@ -85,6 +85,22 @@ def test_who_counts_as_owed_a_check(infused, nora, status, scope, still_owed):
     infused.save()
     Visit.objects.update(state="not_required", state_reason="for the test")
     assert ("no neoplasia check" in kinds()) is still_owed
+
+
+def test_a_person_followed_through_linkage_alone_is_owed_a_check(infused, nora):
+    document = ConsentDocument.objects.create(version="2.0")
+    Consent.objects.create(
+        patient=infused, document=document, signed_on=TODAY, tier_linkage=True, recorded_at=NOW
+    )
+    StatusEvent.objects.create(
+        patient=infused, status="withdrawn", scope="no_contact", on_date=f"{TODAY}", recorded_at=NOW
+    )
+    infused.status = "withdrawn"
+    infused.save()
+    sweep_on(TODAY)
+    assert kinds() == []
+    Visit.objects.update(state="not_required", state_reason="for the test")
+    assert "no neoplasia check" in kinds()
 
 
 def test_a_step_without_its_reminder_is_named(infused, nora):

@@ -30,7 +30,6 @@ from registry.patients.signals import patient_enrolled, status_changed
 from registry.patients.status import (
     CannotRecord,
     StatusFacts,
-    effects_of,
     erase_identifiers,
     record_status,
 )
@@ -209,19 +208,9 @@ def test_contradicting_steps_are_kept_and_queried(anna: Patient) -> None:
     assert {"status_after_death", "completed_before_last_year", "status_before_enrolment"} <= open_rules()
 
 
-def test_withdrawal_scopes_add_up_and_a_return_ends_them(anna: Patient) -> None:
-    def allowed(day: date) -> tuple[bool, bool]:
-        effect = effects_of([anna.pk], on=day)[anna.pk]
-        return effect.may_infuse, effect.may_contact
-
-    record_status(patient=anna, facts=StatusFacts("withdrawn", "2031-03-03", "no_cells"), by=None, now=NOW)
-    assert allowed(date(2031, 3, 2)) == (True, True)
-    assert allowed(TODAY) == (False, True)
+def test_a_withdrawal_without_a_scope_asks_for_it(anna: Patient) -> None:
     record_status(patient=anna, facts=StatusFacts("withdrawn", "2031-03-04"), by=None, now=NOW)
     assert "withdrawal_scope_missing" in open_rules()
-    assert allowed(TODAY) == (False, False)
-    record_status(patient=anna, facts=StatusFacts("in_follow_up", "2031-03-05"), by=None, now=NOW)
-    assert allowed(TODAY) == (True, True)
 
 
 def test_erasure_needs_a_request_and_a_confirmation_and_leaves_the_record(anna: Patient, nora: User) -> None:
