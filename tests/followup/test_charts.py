@@ -1,5 +1,6 @@
 import itertools
 import json
+from datetime import date
 
 import pytest
 import vl_convert
@@ -96,7 +97,7 @@ def test_dark_pages_get_other_greys_and_nothing_else():
     assert light["text"]["color"] != dark["text"]["color"]
 
 
-@given(st.lists(st.dates(), max_size=8), st.integers(min_value=1, max_value=900))
+@given(st.lists(st.dates(min_value=date(1850, 1, 1)), max_size=8), st.integers(min_value=1, max_value=900))
 def test_runs_never_span_more_than_the_gap(days, gap_days):
     points = [{"date": day.isoformat(), "value": 1.0} for day in days]
     rows = charts.with_runs(points, gap_days=gap_days)
