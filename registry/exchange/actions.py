@@ -6,6 +6,7 @@ from pathlib import Path
 
 from django.db import transaction
 
+from registry.access.models import Site
 from registry.audit.actions import record_event
 from registry.exchange.reading import FileRefused, read_table
 from registry.exchange.resources import (
@@ -64,7 +65,8 @@ def import_file(
             _fill(report, resource.examine(table), stored=False, forecast=True)
             return report
         with transaction.atomic():
-            # Judged again inside the transaction that writes: what was seen before may have changed since.
+            _one_import_at_a_time()
+            # Judged inside the transaction that writes: what was seen before may have changed since.
             rows = resource.examine(table)
             stored = clean_rows or not any(row.errors for row in rows)
             if stored:
@@ -74,6 +76,13 @@ def import_file(
     except FileRefused as refusal:
         report.errors.append(ErrorLine(1, "", "", refusal.code, refusal.message))
     return report
+
+
+def _one_import_at_a_time() -> None:
+    """The same file twice at once: the second waits, and finds every row unchanged. SQLite has one writer anyway.
+    The weak lock leaves people at their pages free to add rows that refer to a site.
+    """
+    list(Site.objects.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
 
 
 def preview(
