@@ -62,7 +62,7 @@
     const lines = event.clipboardData.getData("text").replace(/\r/g, "").replace(/\n+$/, "").split("\n");
     if (!input || lines.length < 2) return;
     event.preventDefault();
-    const inputs = Array.from(input.closest("[data-grid]").querySelectorAll("[data-value]"));
+    const inputs = Array.from(input.form.querySelectorAll("[data-value]")); // on into the next table: nothing pasted is dropped
     inputs.slice(inputs.indexOf(input), inputs.indexOf(input) + lines.length).forEach((target, index) => {
       target.value = lines[index].split("\t")[0].trim();
       show(target.closest("[data-grid-row]"));
