@@ -18,9 +18,9 @@ from followup.labs.units import DEFAULT_INSULIN_PMOL_PER_MIU, UnitError, limit_c
 from followup.schedule.models import Visit
 from registry.access.models import User
 from registry.audit.acting import because
-from registry.patients.actions import ChangedMeanwhile
 from registry.patients.models import Patient, Query
 from registry.patients.queries import QueryFacts, close_queries, open_queries, record_of
+from registry.saving import ChangedMeanwhile
 
 NOT_FROM_A_LABORATORY = {"vital_signs", "insulin", "cgm"}
 OUT_OF_RANGE, FASTING = "result_out_of_range", "result_fasting"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -31,6 +30,7 @@ from followup.labs.wording import unit_words
 from followup.schedule.models import Visit
 from registry.access.models import User
 from registry.patients.models import Patient
+from registry.saving import new_token
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class Entering:
 
     def _initial(self) -> dict[str, Any]:
         day = self.visit.actual_date if self.visit else None
-        return {"collected_on": day or self.today, "form_token": uuid.uuid4().hex}
+        return {"collected_on": day or self.today, "form_token": new_token()}
 
 
 def _entries(form: SampleForm, rows: list[GridRow]) -> list[Entry]:

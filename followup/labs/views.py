@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.db.models import Count
+from django.db.models import Count, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -20,8 +21,9 @@ from followup.schedule.models import Visit
 from registry import clock
 from registry.access.guards import needs, signed_in
 from registry.access.models import User
-from registry.patients.actions import ChangedMeanwhile
 from registry.patients.models import Patient
+from registry.patients.pages import patient_within
+from registry.saving import ChangedMeanwhile
 
 INDICES_SHOWN = 24
 CODES = {True: "yes", False: "no", None: ""}
@@ -41,7 +43,7 @@ def visit_results(request: HttpRequest, pk: int) -> HttpResponse:
 @needs("labs.record")
 def patient_entry(request: HttpRequest, patient_id: str) -> HttpResponse:
     user = signed_in(request)
-    patient = _patient(user, patient_id, "labs.record")
+    patient = patient_within(user, patient_id, "labs.record")
     return _enter(request, user, patient, None, reverse("labs:patient_results", args=[patient.patient_id]))
 
 
@@ -52,11 +54,6 @@ def _enter(
         request=request, user=user, patient=patient, visit=visit, today=patient.site.today(), now=clock.now(),
         back_url=back,
     ).respond()  # fmt: skip
-
-
-def _patient(user: User, patient_id: str, act: str) -> Patient:
-    patients = Patient.objects.visible_to(user, act).select_related("site")
-    return get_object_or_404(patients, patient_id=patient_id)
 
 
 @needs("labs.record")
@@ -78,7 +75,7 @@ def result_entry(request: HttpRequest) -> HttpResponse:
 @needs("labs.view")
 def patient_results(request: HttpRequest, patient_id: str) -> HttpResponse:
     user = signed_in(request)
-    patient = _patient(user, patient_id, "labs.view")
+    patient = patient_within(user, patient_id, "labs.view")
     rows = LabResult.objects.visible_to(user).filter(patient=patient, withdrawn_at=None)
     results = list(
         rows.select_related("laboratory", "patient").order_by("collected_on", "collected_at", "pk")
@@ -225,7 +222,9 @@ def _change_page(
 @needs("settings.view")
 def laboratory_list(request: HttpRequest) -> HttpResponse:
     user = signed_in(request)
-    laboratories = Laboratory.objects.annotate(results=Count("labresult")).order_by("name", "pk")
+    seen = LabResult.objects.visible_to(user).filter(laboratory=OuterRef("pk")).order_by()
+    counts = seen.values("laboratory").annotate(number=Count("pk")).values("number")
+    laboratories = Laboratory.objects.annotate(results=Coalesce(Subquery(counts), 0)).order_by("name", "pk")
     context = {"laboratories": laboratories, "may_edit": user.may("settings.sites")}
     return render(request, "labs/laboratory_list.html", context)
 

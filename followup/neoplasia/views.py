@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -15,7 +14,6 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from followup.neoplasia import actions, pages
-from followup.neoplasia.actions import CaseMovedOn, NotAccepted
 from followup.neoplasia.forms import (
     CaseFilter,
     CheckForm,
@@ -26,12 +24,13 @@ from followup.neoplasia.forms import (
     WorkUpForm,
 )
 from followup.neoplasia.models import NeoplasiaCheck, Neoplasm
-from followup.schedule.actions import NotAccepted as VisitNotAccepted
 from followup.schedule.models import Visit
 from registry import clock
 from registry.access.guards import needs, signed_in
 from registry.access.models import User
 from registry.patients.models import Patient
+from registry.patients.pages import patient_within
+from registry.saving import ChangedMeanwhile, NotAccepted, new_token
 
 ON_ONE_PAGE = 50
 
@@ -74,14 +73,14 @@ def check_add(request: HttpRequest, pk: int) -> HttpResponse:
 
 @needs("neoplasia.record")
 def check_add_any(request: HttpRequest, patient_id: str) -> HttpResponse:
-    return _check_form(request, _patient(signed_in(request), patient_id, "neoplasia.record"), None)
+    return _check_form(request, patient_within(signed_in(request), patient_id, "neoplasia.record"), None)
 
 
 def _check_form(request: HttpRequest, patient: Patient, visit: Visit | None) -> HttpResponse:
     user, now = signed_in(request), clock.now()
     today = clock.local_date(now, patient.site.time_zone)
     initial = {
-        "form_token": uuid4().hex,
+        "form_token": new_token(),
         "on_date": (visit.actual_date if visit else None) or today,
         "contact_mode": (visit.planned_mode if visit else "") or "on_site",
     }
@@ -110,7 +109,7 @@ def _record(form: CheckForm, patient: Patient, visit: Visit | None, user: User) 
             patient=patient, visit=visit, answers=form.answers(), details=form.details(),
             by=user, now=clock.now(), **{name: entered[name] for name in names},
         )  # fmt: skip
-    except (NotAccepted, VisitNotAccepted) as refusal:
+    except NotAccepted as refusal:
         form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)
         return None
 
@@ -139,8 +138,8 @@ def check(request: HttpRequest, pk: int) -> HttpResponse:
 @needs("neoplasia.record")
 def case_report(request: HttpRequest, patient_id: str) -> HttpResponse:
     user, now = signed_in(request), clock.now()
-    patient = _patient(user, patient_id, "neoplasia.record")
-    form = ReportForm(request.POST or None, initial={"form_token": uuid4().hex})
+    patient = patient_within(user, patient_id, "neoplasia.record")
+    form = ReportForm(request.POST or None, initial={"form_token": new_token()})
     if form.is_valid():
         stored = actions.report_neoplasm(patient=patient, by=user, now=now, **form.cleaned_data)
         messages.success(request, f"{stored.case_ref}: accepted as reported.")
@@ -162,7 +161,7 @@ def case(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _new_note(case: Neoplasm, now: Any) -> dict[str, Any]:
-    return {"form_token": uuid4().hex, "on_date": clock.local_date(now, case.site.time_zone)}
+    return {"form_token": new_token(), "on_date": clock.local_date(now, case.site.time_zone)}
 
 
 def _case_page(request: HttpRequest, shown: Neoplasm, note_form: NoteForm) -> HttpResponse:
@@ -258,11 +257,6 @@ def case_event(request: HttpRequest, pk: int) -> HttpResponse:
 # Parts ---------------------------------------------------------------------------------------------------------------
 
 
-def _patient(user: User, patient_id: str, act: str) -> Patient:
-    visible = Patient.objects.visible_to(user, act).select_related("site")
-    return get_object_or_404(visible, patient_id=patient_id)
-
-
 def _case(user: User, pk: int, act: str) -> Neoplasm:
     visible = Neoplasm.objects.visible_to(user, act)
     return get_object_or_404(
@@ -298,7 +292,7 @@ def _case_form(
             return redirect("neoplasia:case", pk=stored.pk)
         except NotAccepted as refusal:
             form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)
-        except CaseMovedOn:
+        except ChangedMeanwhile:
             version, moved_on = str(stored.version), True
     context = {
         "form": form, "case": stored, "patient": stored.patient, "title": f"{title}: {stored.case_ref}",

@@ -1,4 +1,3 @@
-import uuid
 from datetime import date, timedelta
 from typing import Any, cast
 
@@ -6,6 +5,7 @@ from django import forms
 
 from followup.reports.actions import SAFETY_ACT
 from registry.access.models import Site, User
+from registry.saving import new_token
 
 
 def day_input() -> forms.DateInput:
@@ -22,7 +22,7 @@ class SafetyReportForm(forms.Form):
     form_token = forms.CharField(widget=forms.HiddenInput, max_length=40)
 
     def __init__(self, *args: Any, user: User, today: date, **kwargs: Any) -> None:
-        super().__init__(*args, **({"initial": {"form_token": uuid.uuid4().hex}} | kwargs))
+        super().__init__(*args, **({"initial": {"form_token": new_token()}} | kwargs))
         self.today, self.everywhere = today, user.scope(SAFETY_ACT).everywhere
         self.presets = presets(today)
         period = cast(forms.ChoiceField, self.fields["period"])
@@ -82,7 +82,7 @@ class PatientReportForm(forms.Form):
     form_token = forms.CharField(widget=forms.HiddenInput, max_length=40)
 
     def __init__(self, *args: Any, may_see_names: bool, **kwargs: Any) -> None:
-        super().__init__(*args, **({"initial": {"form_token": uuid.uuid4().hex}} | kwargs))
+        super().__init__(*args, **({"initial": {"form_token": new_token()}} | kwargs))
         if not may_see_names:
             del self.fields["with_identifiers"], self.fields["reason"]
 

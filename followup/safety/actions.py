@@ -21,6 +21,7 @@ from followup.safety.models import (
 from registry.access.models import User
 from registry.audit.acting import because
 from registry.patients.models import Patient
+from registry.saving import claim_version
 
 FACTS = (
     *("term", "infusion", "onset_date", "end_date", "severity_grade", "is_serious", "seriousness_criteria"),
@@ -32,10 +33,6 @@ RELATEDNESS_STRONGEST_FIRST = (
     *(Relatedness.CONDITIONAL, Relatedness.UNASSESSABLE, Relatedness.UNLIKELY),
 )
 EXPECTEDNESS_STRONGEST_FIRST = (Expectedness.UNEXPECTED, Expectedness.EXPECTED)
-
-
-class EventMovedOn(Exception):
-    """Somebody else changed the event after this person opened it."""
 
 
 def record_event(
@@ -62,10 +59,10 @@ def record_event(
 def correct_event(
     *, event: AdverseEvent, facts: Mapping[str, Any], version: int, reason: str, by: User, now: datetime
 ) -> AdverseEvent:
-    """Raises EventMovedOn when `version` is no longer the stored one."""
+    """Raises ChangedMeanwhile when `version` is no longer the stored one."""
     by.require("events.record", event.site_id)
     with because(reason):
-        _claim(event, version)
+        claim_version(event, version, withdrawn_at=None)
         if facts.get("severity_grade"):
             event.severity_received = ""
         _forget_received_moments(event, facts)
@@ -87,7 +84,7 @@ def assess_event(
     """
     by.require("events.assess", event.site_id)
     with because(reason):
-        _claim(event, version)
+        claim_version(event, version, withdrawn_at=None)
         assessment = EventAssessment(
             event=event, capacity=capacity_of(by), reason=reason, assessed_by=by, assessed_at=now, **verdict
         )
@@ -104,7 +101,7 @@ def withdraw_event(*, event: AdverseEvent, version: int, reason: str, by: User, 
     """For an event entered by mistake: it stays readable, but counts nowhere. Its queries and task are closed."""
     by.require("events.record", event.site_id)
     with because(reason):
-        _claim(event, version)
+        claim_version(event, version, withdrawn_at=None)
         event.withdrawn_at, event.withdrawn_because = now, reason
         event.full_clean()
         event.save()
@@ -149,14 +146,6 @@ def _forget_received_moments(event: AdverseEvent, facts: Mapping[str, Any]) -> N
         if name not in facts or facts[name] == getattr(event, name)
     }
     event.moments_received = json.dumps(kept) if kept else ""
-
-
-def _claim(event: AdverseEvent, version: int) -> None:
-    """Takes the next version, or refuses: the last writer must not win by being last."""
-    claimed = AdverseEvent.objects.filter(pk=event.pk, version=version, withdrawn_at=None)
-    if not claimed.update(version=version + 1):
-        raise EventMovedOn("This event was changed by somebody else in the meantime.")
-    event.version = version + 1
 
 
 def _other_verdict(event: AdverseEvent, capacity: str) -> EventAssessment | AdverseEvent | None:

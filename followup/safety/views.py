@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from copy import copy
 from typing import Any
-from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
@@ -16,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from followup.safety import pages
-from followup.safety.actions import EventMovedOn, assess_event, correct_event, record_event, withdraw_event
+from followup.safety.actions import assess_event, correct_event, record_event, withdraw_event
 from followup.safety.ctcae import TERMS
 from followup.safety.forms import (
     AssessmentForm,
@@ -31,6 +30,7 @@ from registry import clock
 from registry.access.guards import needs, signed_in
 from registry.access.models import User
 from registry.patients.models import Patient
+from registry.saving import ChangedMeanwhile, new_token
 
 ON_ONE_PAGE = 50
 WITHDRAWN = "This event was withdrawn as entered by mistake, so it can no longer be changed."
@@ -71,7 +71,7 @@ def event_add(request: HttpRequest, patient_id: str) -> HttpResponse:
     visible = Patient.objects.visible_to(user, "events.record").select_related("site")
     patient = get_object_or_404(visible, patient_id=patient_id)
     with timezone.override(ZoneInfo(patient.site.time_zone)):
-        initial = {"form_token": uuid4().hex, "term": request.GET.get("term", ""), "onset_date": ""}
+        initial = {"form_token": new_token(), "term": request.GET.get("term", ""), "onset_date": ""}
         today = clock.local_date(now, patient.site.time_zone)
         form = NewEventForm(request.POST or None, initial=initial, patient=patient, today=today, now=now)
         if form.is_valid():
@@ -129,7 +129,7 @@ def event_edit(request: HttpRequest, pk: int) -> HttpResponse:
                     event=copy(stored), facts=form.facts(), version=version, reason=reason, by=user, now=now
                 )
                 return _saved(request, stored)
-            except EventMovedOn:
+            except ChangedMeanwhile:
                 return _form(request, form, stored, "Correct", moved_on=True)
         return _form(request, form, stored, "Correct")
 
@@ -153,7 +153,7 @@ def event_assess(request: HttpRequest, pk: int) -> HttpResponse:
                 now=now,
             )
             return _saved(request, stored)
-        except EventMovedOn:
+        except ChangedMeanwhile:
             return _form(request, form, stored, "Assess", moved_on=True)
     return _form(request, form, stored, "Assess")
 
@@ -170,7 +170,7 @@ def event_withdraw(request: HttpRequest, pk: int) -> HttpResponse:
         try:
             withdraw_event(event=copy(stored), version=version, reason=reason, by=user, now=now)
             return _saved(request, stored)
-        except EventMovedOn:
+        except ChangedMeanwhile:
             return _form(request, form, stored, "Withdraw", moved_on=True)
     return _form(request, form, stored, "Withdraw")
 

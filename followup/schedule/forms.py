@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
-from uuid import uuid4
 
 from django import forms
 
@@ -13,6 +12,7 @@ from followup.schedule.actions.recording import Answer, labels_of, must_be_prese
 from followup.schedule.models import ContactAttempt, ContactMode, Visit, VisitAssessment
 from registry.clock import local_date
 from registry.patients.models import Patient
+from registry.saving import new_token
 
 if TYPE_CHECKING:
     VisitModelForm = forms.ModelForm[Visit]
@@ -158,10 +158,6 @@ class BookingForm(forms.Form):
 class ReasonForm(forms.Form):
     reason = forms.CharField(label="Reason", max_length=300, widget=forms.Textarea(attrs={"rows": 3}))
     version = forms.IntegerField(widget=forms.HiddenInput)
-
-
-def new_token() -> str:
-    return uuid4().hex
 
 
 class UnscheduledVisitForm(VisitModelForm):

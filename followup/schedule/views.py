@@ -30,6 +30,8 @@ from registry.access.models import Site, User
 from registry.clock import local_date
 from registry.partial_dates import in_words
 from registry.patients.models import Patient
+from registry.patients.pages import patient_within
+from registry.saving import ChangedMeanwhile, NotAccepted
 
 MOVED_ON = "Somebody else saved this visit while you had it open. What stands now is shown beside your entry."
 
@@ -37,11 +39,6 @@ MOVED_ON = "Somebody else saved this visit while you had it open. What stands no
 def _visit(user: User, pk: int, act: str = "visits.view") -> Visit:
     visible = Visit.objects.visible_to(user, act)
     return get_object_or_404(visible.select_related("patient__site", "site", "timepoint__plan"), pk=pk)
-
-
-def _patient(user: User, patient_id: str, act: str) -> Patient:
-    visible = Patient.objects.visible_to(user, act)
-    return get_object_or_404(visible.select_related("site"), patient_id=patient_id)
 
 
 def _page(
@@ -62,7 +59,7 @@ def visit(request: HttpRequest, pk: int) -> HttpResponse:
 @needs("visits.view")
 def patient_schedule(request: HttpRequest, patient_id: str) -> HttpResponse:
     user, now = signed_in(request), clock.now()
-    patient = _patient(user, patient_id, "visits.view")
+    patient = patient_within(user, patient_id, "visits.view")
     today = local_date(now, patient.site.time_zone)
     visits = Visit.objects.filter(patient=patient).select_related("timepoint").order_by("pk")
     parts = _parts_of(patient)
@@ -109,7 +106,7 @@ def visit_record(request: HttpRequest, pk: int) -> HttpResponse:
         return _check_page(request, found, form, now)
     try:
         saved = _save(found, form, user, now)
-    except actions.SavedByAnother:
+    except ChangedMeanwhile:
         return _conflict(request, user, pk, now)
     left = saved.assessments.filter(state=VisitAssessment.State.PENDING).count()
     still = f"{left} part{'s' if left != 1 else ''} still due"
@@ -264,9 +261,9 @@ def _small_form(
         try:
             messages.success(request, action())
             return redirect("schedule:visit", pk=found.pk)
-        except actions.NotAccepted as refusal:
+        except NotAccepted as refusal:
             form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)
-        except actions.SavedByAnother as refusal:
+        except ChangedMeanwhile as refusal:
             form.add_error(None, f"{refusal} Look at it again before you decide.")
             status = 409
     context = pages.frame(found, now) | {"form": form, "lead": "", "suggested": None} | texts
@@ -279,7 +276,7 @@ def _small_form(
 @needs("visits.record")
 def unscheduled_add(request: HttpRequest, patient_id: str) -> HttpResponse:
     user, now = signed_in(request), clock.now()
-    patient = _patient(user, patient_id, "visits.record")
+    patient = patient_within(user, patient_id, "visits.record")
     today = local_date(now, patient.site.time_zone)
     form = UnscheduledVisitForm(request.POST or None, initial={"actual_date": today})
     if request.method == "POST" and form.is_valid():
@@ -287,7 +284,7 @@ def unscheduled_add(request: HttpRequest, patient_id: str) -> HttpResponse:
             saved = actions.add_unscheduled(patient=patient, by=user, now=now, **form.cleaned_data)
             messages.success(request, f"The unscheduled visit on {in_words(saved.actual_date)} is saved.")
             return redirect("schedule:visit", pk=saved.pk)
-        except actions.NotAccepted as refusal:
+        except NotAccepted as refusal:
             form.add_error(refusal.field or None, refusal.message)
     waiting = Visit.objects.not_finished().filter(patient=patient, window_opens__lte=today)
     context = {
@@ -304,7 +301,7 @@ def unscheduled_add(request: HttpRequest, patient_id: str) -> HttpResponse:
 @needs("visits.record")
 def contact_add(request: HttpRequest, patient_id: str) -> HttpResponse:
     user, now = signed_in(request), clock.now()
-    patient = _patient(user, patient_id, "visits.record")
+    patient = patient_within(user, patient_id, "visits.record")
     with timezone.override(ZoneInfo(patient.site.time_zone)):
         initial = {"at": timezone.localtime(now), "visit": request.GET.get("visit", "")}
         form = ContactAttemptForm(request.POST or None, patient=patient, initial=initial)
@@ -315,7 +312,7 @@ def contact_add(request: HttpRequest, patient_id: str) -> HttpResponse:
                 if saved.visit_id:
                     return redirect("schedule:visit", pk=saved.visit_id)
                 return redirect("schedule:patient_schedule", patient_id=patient_id)
-            except actions.NotAccepted as refusal:
+            except NotAccepted as refusal:
                 form.add_error(refusal.field or None, refusal.message)
         context = {
             "patient": patient,

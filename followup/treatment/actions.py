@@ -11,8 +11,8 @@ from followup.treatment.models import Treatment
 from followup.treatment.signals import treatments_changed
 from registry.access.models import User
 from registry.audit.acting import because
-from registry.patients.actions import ChangedMeanwhile
 from registry.patients.models import Patient
+from registry.saving import ChangedMeanwhile
 
 
 class AlreadyRecorded(Exception):

@@ -21,14 +21,15 @@ from registry import clock
 from registry.access.guards import needs, signed_in
 from registry.access.models import User
 from registry.partial_dates import in_words
-from registry.patients.actions import ChangedMeanwhile
 from registry.patients.models import Patient
+from registry.patients.pages import patient_within
+from registry.saving import ChangedMeanwhile
 
 
 @needs("treatment.view")
 def treatment_list(request: HttpRequest, patient_id: str) -> HttpResponse:
     user = signed_in(request)
-    patient = _patient(user, patient_id, "treatment.view")
+    patient = patient_within(user, patient_id, "treatment.view")
     rows = Treatment.objects.visible_to(user).filter(patient=patient, withdrawn_at=None)
     treatments = list(rows.order_by("-start_date", "drug", "pk"))
     context = {
@@ -48,7 +49,7 @@ def treatment_list(request: HttpRequest, patient_id: str) -> HttpResponse:
 @needs("treatment.record")
 def treatment_add(request: HttpRequest, patient_id: str) -> HttpResponse:
     user = signed_in(request)
-    patient = _patient(user, patient_id, "treatment.record")
+    patient = patient_within(user, patient_id, "treatment.record")
     form = TreatmentForm(request.POST or None, today=patient.site.today())
     if request.method == "POST" and form.is_valid():
         try:
@@ -139,11 +140,6 @@ def treatment_withdraw(request: HttpRequest, pk: int) -> HttpResponse:
         submit_label="Withdraw",
         danger=True,
     )
-
-
-def _patient(user: User, patient_id: str, act: str) -> Patient:
-    patients = Patient.objects.visible_to(user, act).select_related("site")
-    return get_object_or_404(patients, patient_id=patient_id)
 
 
 def _treatment(user: User, pk: int) -> Treatment:

@@ -1,14 +1,10 @@
-import uuid
 from typing import Any, cast
 
 from django import forms
 
 from registry.access.models import Site, User
 from registry.exchange.resources import kinds
-
-
-def new_token() -> str:
-    return uuid.uuid4().hex
+from registry.saving import new_token
 
 
 class UploadForm(forms.Form):

@@ -23,8 +23,9 @@ from registry.infusions.signals import infusions_recorded
 from registry.patients.models import Patient, Query, Status
 from registry.patients.queries import close_queries, open_queries, record_of
 from registry.patients.status import StatusFacts, record_statuses
-from registry.products.actions import ReasonNeeded, claim_version
+from registry.products.actions import ReasonNeeded
 from registry.products.models import Lot
+from registry.saving import claim_version
 
 BATCH = 500
 

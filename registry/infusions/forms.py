@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -20,6 +19,7 @@ from registry.partial_dates import in_words
 from registry.patients.models import Patient
 from registry.products.actions import ENDED_STATES, remaining_cells
 from registry.products.models import Lot
+from registry.saving import new_token
 
 if TYPE_CHECKING:  # Django's own classes take no type arguments when they run
     LotChoiceField = forms.ModelChoiceField[Lot]
@@ -80,10 +80,6 @@ def time_box() -> forms.TimeInput:
 
 def route_field() -> forms.ChoiceField:
     return forms.ChoiceField(label="Route", choices=[("", "choose a route"), *Route.choices])
-
-
-def new_token() -> str:
-    return uuid.uuid4().hex
 
 
 class OrderForm(forms.Form):

@@ -32,16 +32,12 @@ from registry.infusions.judging import DoseGiven, deviations_before_saving, orde
 from registry.infusions.models import Infusion, InfusionDose, InfusionOrder, Reaction
 from registry.infusions.terms import what_to_do
 from registry.partial_dates import in_words
-from registry.patients.actions import ChangedMeanwhile
 from registry.patients.models import Patient, Query
+from registry.patients.pages import patient_within
 from registry.patients.queries import record_of
+from registry.saving import ChangedMeanwhile
 
 HIDDEN_FROM_CHECK = {"csrfmiddlewaretoken", "step"}
-
-
-def _patient(user: User, patient_id: str, act: str) -> Patient:
-    rows = Patient.objects.visible_to(user, act).select_related("site")
-    return get_object_or_404(rows, patient_id=patient_id)
 
 
 def _page(request: HttpRequest, template: str, patient: Patient, **context: Any) -> HttpResponse:
@@ -57,7 +53,7 @@ def _page(request: HttpRequest, template: str, patient: Patient, **context: Any)
 @needs("infusions.order")
 def order(request: HttpRequest, patient_id: str) -> HttpResponse:
     user, now = signed_in(request), clock.now()
-    patient = _patient(user, patient_id, "infusions.order")
+    patient = patient_within(user, patient_id, "infusions.order")
     form = OrderForm(request.POST or None, initial={"planned_on": patient.site.today()})
     preview: dict[str, Any] = {}
     if request.method == "POST" and form.is_valid():
@@ -115,11 +111,12 @@ def order_cancel(request: HttpRequest, pk: int) -> HttpResponse:
 def record(request: HttpRequest, patient_id: str) -> HttpResponse:
     """Three steps on one address: fill in, check the answers, save."""
     user = signed_in(request)
-    patient = _patient(user, patient_id, "infusions.record")
+    patient = patient_within(user, patient_id, "infusions.record")
     today, posted = patient.site.today(), request.POST or None
     chosen = None
-    if request.GET.get("order", "").isdecimal():
-        chosen = open_orders(patient).filter(pk=request.GET["order"]).first()
+    asked = request.GET.get("order", "")
+    if asked.isdecimal() and len(asked) < 19:
+        chosen = open_orders(patient).filter(pk=asked).first()
     initial, first = order_initial(chosen or (open_orders(patient).first() if not posted else None))
     form = InfusionForm(posted, initial=initial, patient=patient, today=today)
     doses = dose_forms(posted, first=first, at_least=_doses_asked(request))
@@ -363,7 +360,7 @@ def _show_both(
 @needs("infusions.record")
 def sheet(request: HttpRequest, patient_id: str) -> HttpResponse:
     """For downtime: printed, filled in by hand, entered later with the true times."""
-    patient = _patient(signed_in(request), patient_id, "infusions.record")
+    patient = patient_within(signed_in(request), patient_id, "infusions.record")
     vital_rows = (
         "−15 min",
         "Start",

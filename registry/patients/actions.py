@@ -29,13 +29,10 @@ from registry.patients.queries import QueryFacts, open_queries, record_of
 from registry.patients.review import review_patients, review_twins
 from registry.patients.signals import patient_enrolled
 from registry.patients.status import CannotRecord
+from registry.saving import ChangedMeanwhile
 
 BATCH = 500
 TRIES = 20
-
-
-class ChangedMeanwhile(Exception):
-    """Somebody else saved the same record after it was opened here."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from registry.patients.models import (
     Status,
     is_partial_date,
 )
+from registry.saving import new_token
 
 if TYPE_CHECKING:
     ConsentModelForm = forms.ModelForm[Consent]
@@ -124,7 +124,7 @@ class SiteForm(forms.Form):
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _choose_from(self, user.sites("patients.enrol"))
-        self.fields["form_token"].initial = uuid.uuid4().hex
+        self.fields["form_token"].initial = new_token()
 
 
 class ConsentForm(ConsentModelForm):

@@ -42,6 +42,12 @@ def patient_for(user: User, patient_id: str, act: str) -> Patient:
     return patient
 
 
+def patient_within(user: User, patient_id: str, act: str) -> Patient:
+    """404 unless this act is allowed at the patient's site, for pages of those who need not see the record."""
+    within = Patient.objects.visible_to(user, act).select_related("site")
+    return get_object_or_404(within, patient_id=patient_id)
+
+
 def crumbs(patient: Patient, label: str) -> list[dict[str, str]]:
     return [
         {"label": "Patients", "url": reverse("patients:patient_list")},

@@ -6,16 +6,15 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import date, datetime
 
-from django.db import models
-from django.db.models import F, Sum
+from django.db.models import Sum
 
 from registry.access.models import User
 from registry.audit.acting import because
-from registry.patients.actions import ChangedMeanwhile
 from registry.patients.models import Patient, Query
 from registry.patients.queries import QueryFacts, open_queries
 from registry.products.models import Donor, Lot, ReleaseTest
 from registry.products.rules import ReleaseVerdict, lot_may_be_released, lot_may_become
+from registry.saving import claim_version
 
 USED_STATES = (Lot.State.CONDITIONAL, Lot.State.RELEASED)
 ENDED_STATES = (Lot.State.REJECTED, Lot.State.RECALLED)
@@ -27,14 +26,6 @@ class ReasonNeeded(Exception):
 
 class CannotChangeState(Exception):
     """The transition table, the tests or a missing reason stand against it; the message says which."""
-
-
-def claim_version(row: models.Model, version: int) -> None:
-    """Moves the row on from `version`, or raises: of two people who opened it, one saves."""
-    rows = type(row)._default_manager.filter(pk=row.pk, version=version)
-    if not rows.update(version=F("version") + 1):
-        raise ChangedMeanwhile
-    vars(row)["version"] = version + 1
 
 
 def with_reason(reason: str) -> AbstractContextManager[None]:

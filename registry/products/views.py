@@ -16,11 +16,11 @@ from django.utils.http import urlencode
 from registry import clock
 from registry.access.guards import needs, signed_in
 from registry.access.models import User
-from registry.patients.actions import ChangedMeanwhile
 from registry.patients.models import Query
 from registry.products import actions, rules
 from registry.products.forms import DonorForm, LotFilter, LotForm, LotStateForm, ReleaseTestsForm
 from registry.products.models import Donor, Lot, ReleaseTest
+from registry.saving import ChangedMeanwhile
 
 PAGE = 50
 STATE_KINDS = {

@@ -1,8 +1,6 @@
 """Everything that changes neoplasia records, by topic: the check, the case, and what follows from a case."""
 
 from followup.neoplasia.actions.cases import (
-    CaseMovedOn,
-    NotAccepted,
     add_work_up_note,
     close_neoplasm,
     record_case_event,
@@ -15,8 +13,6 @@ from followup.neoplasia.actions.follow_on import needs_event
 from followup.neoplasia.actions.listening import report_from_events, review_incidence
 
 __all__ = [
-    "CaseMovedOn",
-    "NotAccepted",
     "add_work_up_note",
     "close_neoplasm",
     "last_examined_on",

@@ -22,6 +22,7 @@ from registry.access.models import User
 from registry.audit.acting import because
 from registry.clock import local_date
 from registry.patients.models import Patient
+from registry.saving import NotAccepted, claim_version
 
 DETAILS = (
     *("description", "suspected_on", "diagnosed_on", "topography", "morphology", "basis_of_diagnosis"),
@@ -32,19 +33,6 @@ CONCLUSION = (
     "conclusion",
 )
 REPORTED = "reported, unverified"
-
-
-class CaseMovedOn(Exception):
-    """Somebody else changed the case after this person opened it."""
-
-
-class NotAccepted(Exception):
-    """What was entered cannot be right; `field` names the entry."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
-        self.message = message
 
 
 def open_suspicion(
@@ -108,12 +96,12 @@ def _open(case: Neoplasm, patient: Patient, *, by: User | None, now: datetime) -
 def update_workup(
     *, case: Neoplasm, details: Mapping[str, Any], version: int, reason: str, by: User, now: datetime
 ) -> Neoplasm:
-    """Corrects what is known of an open case; `details` are columns in DETAILS. Raises CaseMovedOn, NotAccepted."""
+    """Corrects what is known of an open case; `details` are columns in DETAILS. Raises ChangedMeanwhile, NotAccepted."""
     by.require("neoplasia.record", case.site_id)
     if details.get("status", case.status) not in Neoplasm.OPEN or not case.is_open:
         raise NotAccepted("status", "Only an investigator closes a case, on the closing form.")
     with because(reason):
-        _claim(case, version)
+        claim_version(case, version)
         _set(case, details, DETAILS)
         _check_and_save(case)
         follow_on.settle(case, now=now, by=by)
@@ -136,7 +124,7 @@ def add_work_up_note(
     note.full_clean()
     note.save()
     if case.status == Neoplasm.Status.SUSPECTED:
-        _claim(case, case.version)
+        claim_version(case, case.version)
         case.status = Neoplasm.Status.WORK_UP
         case.save()
     return note
@@ -153,7 +141,7 @@ def close_neoplasm(
         raise NotAccepted("status", "This case is closed. Reopen it first.")
     _check_conclusion(conclusion)
     with because(f"Closed as {conclusion['status']}"):
-        _claim(case, version)
+        claim_version(case, version)
         _set(case, conclusion, CONCLUSION)
         if case.status == Neoplasm.Status.EXCLUDED:
             case.topography = case.morphology = case.donor_origin = ""
@@ -169,7 +157,7 @@ def reopen(*, case: Neoplasm, version: int, reason: str, by: User, now: datetime
     if case.is_open:
         raise NotAccepted("status", "This case is open already.")
     with because(reason):
-        _claim(case, version)
+        claim_version(case, version)
         case.status = Neoplasm.Status.WORK_UP
         case.closed_on = case.closed_by = None
         _check_and_save(case)
@@ -192,7 +180,7 @@ def record_case_event(*, case: Neoplasm, by: User, now: datetime) -> AdverseEven
         "narrative": f"{case.case_ref}: topography {case.topography}, morphology {case.morphology}.",
     }
     event = record_event(patient=case.patient, facts=facts, by=by, now=now)
-    _claim(case, case.version)
+    claim_version(case, case.version)
     case.adverse_event = event
     _check_and_save(case)
     follow_on.settle(case, now=now, by=by)
@@ -240,9 +228,3 @@ def _check_and_save(case: Neoplasm) -> None:
     follow_on.judge_incidence(case)
     case.full_clean()
     case.save()
-
-
-def _claim(case: Neoplasm, version: int) -> None:
-    if not Neoplasm.objects.filter(pk=case.pk, version=version).update(version=version + 1):
-        raise CaseMovedOn("This case was changed by somebody else in the meantime.")
-    case.version = version + 1

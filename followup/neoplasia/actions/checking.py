@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 
-from followup.neoplasia.actions.cases import NotAccepted, open_suspicion, report_neoplasm
+from followup.neoplasia.actions.cases import open_suspicion, report_neoplasm
 from followup.neoplasia.models import CheckItem, NeoplasiaCheck
 from followup.neoplasia.rules import IMAGING, ITEM_BY_CODE, PHYSICAL, is_partial, status_of, was_done
 from followup.schedule.actions import Answer, record_visit
@@ -14,6 +14,7 @@ from registry.access.models import User
 from registry.clock import local_date
 from registry.partial_dates import in_words
 from registry.patients.models import Patient
+from registry.saving import NotAccepted
 
 State = VisitAssessment.State
 CONTACTED = (State.DONE, State.ELSEWHERE)

@@ -4,7 +4,7 @@ from followup.schedule.actions.arranging import add_unscheduled, book, log_conta
 from followup.schedule.actions.deciding import mark_missed, mark_not_required, reopen
 from followup.schedule.actions.planning import Planned, plan_visits, repair_plans
 from followup.schedule.actions.plans import assessment_labels, current_plan, ensure_default_plan
-from followup.schedule.actions.recording import Answer, NotAccepted, SavedByAnother, record_visit
+from followup.schedule.actions.recording import Answer, record_visit
 from followup.schedule.actions.status import apply_status
 from followup.schedule.actions.work_items import (
     close_items_of_closed_queries,
@@ -17,9 +17,7 @@ from followup.schedule.actions.work_items import (
 
 __all__ = [
     "Answer",
-    "NotAccepted",
     "Planned",
-    "SavedByAnother",
     "add_unscheduled",
     "apply_status",
     "assessment_labels",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from followup.schedule.actions.recording import NotAccepted, claim
 from followup.schedule.models import ContactAttempt, Visit
 from followup.schedule.rules import nearest_open_day
 from registry.access.models import Site, User
 from registry.clock import local_date
 from registry.partial_dates import in_words
 from registry.patients.models import Patient
+from registry.saving import NotAccepted, claim_version
 
 
 def book(*, visit: Visit, on: date | None, by: User, now: datetime, version: int) -> Visit:
@@ -22,7 +22,7 @@ def book(*, visit: Visit, on: date | None, by: User, now: datetime, version: int
         )
     if on is not None:
         _check_day(visit, on, now)
-    claim(visit, version)
+    claim_version(visit, version)
     visit.booked_for = on
     visit.full_clean(validate_constraints=False)
     visit.save()

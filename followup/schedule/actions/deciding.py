@@ -3,12 +3,12 @@
 from datetime import datetime
 
 from followup.schedule.actions.planning import plan_visits
-from followup.schedule.actions.recording import NotAccepted, claim
 from followup.schedule.models import Visit
 from registry.access.models import User
 from registry.audit.acting import because
 from registry.clock import local_date
 from registry.partial_dates import in_words
+from registry.saving import NotAccepted, claim_version
 
 
 def mark_missed(*, visit: Visit, reason: str, by: User, now: datetime, version: int) -> Visit:
@@ -36,7 +36,7 @@ def reopen(*, visit: Visit, reason: str, by: User, now: datetime, version: int) 
         raise NotAccepted("", "An unscheduled visit was held and stays on record; correct it instead.")
     _demand(reason)
     with because(reason):
-        claim(visit, version)
+        claim_version(visit, version)
         visit.state, visit.state_reason = Visit.State.PLANNED, ""
         visit.save()
         plan_visits([visit.patient_id], now=now)
@@ -49,7 +49,7 @@ def _close(visit: Visit, state: str, reason: str, version: int) -> Visit:
         raise NotAccepted("", f"This visit is {visit.get_state_display().lower()} already.")
     _demand(reason)
     with because(reason):
-        claim(visit, version)
+        claim_version(visit, version)
         visit.state, visit.state_reason = state, reason.strip()
         visit.full_clean(validate_constraints=False)
         visit.save()

@@ -15,21 +15,9 @@ from registry.access.models import User
 from registry.audit.acting import because
 from registry.clock import local_date
 from registry.partial_dates import in_words
+from registry.saving import NotAccepted, claim_version
 
 State = VisitAssessment.State
-
-
-class NotAccepted(Exception):
-    """What was entered cannot be right; `field` names the entry, an assessment by its code."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
-        self.message = message
-
-
-class SavedByAnother(Exception):
-    """Somebody else saved the visit since the form was opened; nothing was written."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +54,7 @@ def record_visit(
         raise problem
     with because(reason) if reason else nullcontext():
         rows = _answer(visit, contact_mode, actual_date, assessments)
-        claim(visit, version)
+        claim_version(visit, version)
         visit.actual_date, visit.contact_mode, visit.note = actual_date, contact_mode, note
         visit.out_of_window = verdict(visit, actual_date)
         settled = all(row.state != State.PENDING for row in rows)
@@ -77,14 +65,6 @@ def record_visit(
     if visit.out_of_window is not None:
         judge_window([visit], now=now, why=window_reason)
     return visit
-
-
-def claim(visit: Visit, version: int) -> None:
-    """Takes the next version, or raises SavedByAnother: the last to save never silently wins."""
-    taken = Visit.objects.filter(pk=visit.pk, version=version).update(version=version + 1)
-    if not taken:
-        raise SavedByAnother(f"{visit.label} was saved by somebody else since you opened it.")
-    visit.version = version + 1
 
 
 def verdict(visit: Visit, actual_date: date) -> bool | None:

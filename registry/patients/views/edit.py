@@ -31,6 +31,7 @@ from registry.patients.identity import IdentityErased
 from registry.patients.models import ContactPoint, Enrolment, Patient, Scope
 from registry.patients.pages import conflicts, crumbs, patient_for, read_identifiers, with_version
 from registry.patients.views.enrol import consent_facts
+from registry.saving import ChangedMeanwhile
 
 PERSON = tuple(PersonForm.base_fields)
 ENROLMENT = tuple(EnrolmentForm.base_fields)
@@ -61,7 +62,7 @@ def enrolment_edit(request: HttpRequest, patient_id: str) -> HttpResponse:
                 person=actions.PersonFacts(**{name: answers[name] for name in PERSON}),
             )  # fmt: skip
             return _saved(request, patient, "Enrolment and baseline saved.")
-        except actions.ChangedMeanwhile:
+        except ChangedMeanwhile:
             found = conflicts(form, stored | {"organs_absent": patient.organs_absent})
             form = EditEnrolmentForm(with_version(request, "version", enrolment.version))
         except status.CannotRecord as refusal:
@@ -91,7 +92,7 @@ def identity_edit(request: HttpRequest, patient_id: str) -> HttpResponse:
                     by=user, now=clock.now(),
                 )  # fmt: skip
             return _saved(request, patient, "Names and numbers saved.")
-        except actions.ChangedMeanwhile:
+        except ChangedMeanwhile:
             found = conflicts(form, stored)
             form = EditIdentityForm(with_version(request, "version", patient.version))
         except IntegrityError:
@@ -123,7 +124,7 @@ def eligibility_edit(request: HttpRequest, patient_id: str) -> HttpResponse:
                 now=clock.now(),
             )
             return _saved(request, patient, "Eligibility and complications saved.")
-        except actions.ChangedMeanwhile:
+        except ChangedMeanwhile:
             found = conflicts(form, _initial(row))
             form = EditEligibilityForm(with_version(request, "form_version", version))
     return _page(request, patient, form, "Eligibility and complications", conflicts=found)

@@ -5,81 +5,191 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('patients', '0001_initial'),
+        ("patients", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Donor',
+            name="Donor",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=40)),
-                ('sex', models.CharField(blank=True, max_length=7)),
-                ('birth_year', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('patient', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='patients.patient')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("code", models.CharField(max_length=40)),
+                ("sex", models.CharField(blank=True, max_length=7)),
+                ("birth_year", models.PositiveSmallIntegerField(blank=True, null=True)),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="patients.patient",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['code'],
+                "ordering": ["code"],
             },
         ),
         migrations.CreateModel(
-            name='Lot',
+            name="Lot",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=60, verbose_name='lot')),
-                ('donor_relation', models.CharField(choices=[('autologous', 'Autologous'), ('allogeneic_related', 'Allogeneic, related'), ('allogeneic_unrelated', 'Allogeneic, unrelated')], max_length=20)),
-                ('number_of_donors', models.PositiveSmallIntegerField(default=1)),
-                ('tissue_source', models.CharField(choices=[('bone_marrow', 'Bone marrow'), ('umbilical_cord', 'Umbilical cord'), ('whartons_jelly', "Wharton's jelly"), ('adipose', 'Adipose tissue'), ('placenta', 'Placenta'), ('amnion', 'Amnion'), ('dental_pulp', 'Dental pulp'), ('other', 'Other')], max_length=20)),
-                ('cell_type', models.CharField(choices=[('msc', 'Mesenchymal stromal cells'), ('bm_mnc', 'Bone-marrow mononuclear cells'), ('other', 'Other')], max_length=6)),
-                ('product_type', models.CharField(choices=[('undifferentiated', 'Undifferentiated MSC'), ('differentiated', 'Differentiated insulin-producing cells'), ('encapsulated', 'Encapsulated'), ('labelled', 'Labelled'), ('conditioned_medium', 'Conditioned medium')], default='undifferentiated', max_length=20)),
-                ('passage', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('cryopreserved', models.BooleanField(blank=True, null=True)),
-                ('cells_total', models.BigIntegerField()),
-                ('viability_percent', models.DecimalField(blank=True, decimal_places=2, max_digits=5, null=True)),
-                ('state', models.CharField(choices=[('quarantine', 'Quarantine'), ('conditional', 'Conditionally released'), ('released', 'Released'), ('rejected', 'Rejected'), ('recalled', 'Recalled')], default='quarantine', max_length=11)),
-                ('state_reason', models.CharField(blank=True, max_length=300)),
-                ('released_on', models.DateField(blank=True, null=True)),
-                ('expires_on', models.DateField(blank=True, null=True)),
-                ('sterility_final_due', models.DateField(blank=True, null=True)),
-                ('sterility_final_on', models.DateField(blank=True, null=True)),
-                ('version', models.PositiveIntegerField(default=1, editable=False)),
-                ('donor', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='products.donor')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("code", models.CharField(max_length=60, verbose_name="lot")),
+                (
+                    "donor_relation",
+                    models.CharField(
+                        choices=[
+                            ("autologous", "Autologous"),
+                            ("allogeneic_related", "Allogeneic, related"),
+                            ("allogeneic_unrelated", "Allogeneic, unrelated"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("number_of_donors", models.PositiveSmallIntegerField(default=1)),
+                (
+                    "tissue_source",
+                    models.CharField(
+                        choices=[
+                            ("bone_marrow", "Bone marrow"),
+                            ("umbilical_cord", "Umbilical cord"),
+                            ("whartons_jelly", "Wharton's jelly"),
+                            ("adipose", "Adipose tissue"),
+                            ("placenta", "Placenta"),
+                            ("amnion", "Amnion"),
+                            ("dental_pulp", "Dental pulp"),
+                            ("other", "Other"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "cell_type",
+                    models.CharField(
+                        choices=[
+                            ("msc", "Mesenchymal stromal cells"),
+                            ("bm_mnc", "Bone-marrow mononuclear cells"),
+                            ("other", "Other"),
+                        ],
+                        max_length=6,
+                    ),
+                ),
+                (
+                    "product_type",
+                    models.CharField(
+                        choices=[
+                            ("undifferentiated", "Undifferentiated MSC"),
+                            ("differentiated", "Differentiated insulin-producing cells"),
+                            ("encapsulated", "Encapsulated"),
+                            ("labelled", "Labelled"),
+                            ("conditioned_medium", "Conditioned medium"),
+                        ],
+                        default="undifferentiated",
+                        max_length=20,
+                    ),
+                ),
+                ("passage", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("cryopreserved", models.BooleanField(blank=True, null=True)),
+                ("cells_total", models.BigIntegerField()),
+                (
+                    "viability_percent",
+                    models.DecimalField(blank=True, decimal_places=2, max_digits=5, null=True),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("quarantine", "Quarantine"),
+                            ("conditional", "Conditionally released"),
+                            ("released", "Released"),
+                            ("rejected", "Rejected"),
+                            ("recalled", "Recalled"),
+                        ],
+                        default="quarantine",
+                        max_length=11,
+                    ),
+                ),
+                ("state_reason", models.CharField(blank=True, max_length=300)),
+                ("released_on", models.DateField(blank=True, null=True)),
+                ("expires_on", models.DateField(blank=True, null=True)),
+                ("sterility_final_due", models.DateField(blank=True, null=True)),
+                ("sterility_final_on", models.DateField(blank=True, null=True)),
+                ("version", models.PositiveIntegerField(default=1, editable=False)),
+                (
+                    "donor",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="products.donor"),
+                ),
             ],
             options={
-                'ordering': ['code'],
+                "ordering": ["code"],
             },
         ),
         migrations.CreateModel(
-            name='ReleaseTest',
+            name="ReleaseTest",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('cd73_percent', 'CD73 (%)'), ('cd90_percent', 'CD90 (%)'), ('cd105_percent', 'CD105 (%)'), ('cd45_percent', 'CD45 (%)'), ('cd34_percent', 'CD34 (%)'), ('cd14_percent', 'CD14 (%)'), ('cd19_percent', 'CD19 (%)'), ('hla_dr_percent', 'HLA-DR (%)'), ('sterility', 'Sterility'), ('mycoplasma', 'Mycoplasma'), ('endotoxin_eu_ml', 'Endotoxin (EU/mL)'), ('karyotype', 'Karyotype')], max_length=20)),
-                ('result', models.CharField(max_length=40)),
-                ('tested_on', models.DateField(blank=True, null=True)),
-                ('lot', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='products.lot')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("cd73_percent", "CD73 (%)"),
+                            ("cd90_percent", "CD90 (%)"),
+                            ("cd105_percent", "CD105 (%)"),
+                            ("cd45_percent", "CD45 (%)"),
+                            ("cd34_percent", "CD34 (%)"),
+                            ("cd14_percent", "CD14 (%)"),
+                            ("cd19_percent", "CD19 (%)"),
+                            ("hla_dr_percent", "HLA-DR (%)"),
+                            ("sterility", "Sterility"),
+                            ("mycoplasma", "Mycoplasma"),
+                            ("endotoxin_eu_ml", "Endotoxin (EU/mL)"),
+                            ("karyotype", "Karyotype"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("result", models.CharField(max_length=40)),
+                ("tested_on", models.DateField(blank=True, null=True)),
+                ("lot", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="products.lot")),
             ],
             options={
-                'ordering': ['lot', 'kind'],
+                "ordering": ["lot", "kind"],
             },
         ),
         migrations.AddConstraint(
-            model_name='donor',
-            constraint=models.UniqueConstraint(fields=('code',), name='donor_code_is_unique'),
+            model_name="donor",
+            constraint=models.UniqueConstraint(fields=("code",), name="donor_code_is_unique"),
         ),
         migrations.AddConstraint(
-            model_name='lot',
-            constraint=models.UniqueConstraint(fields=('code',), name='lot_code_is_unique'),
+            model_name="lot",
+            constraint=models.UniqueConstraint(fields=("code",), name="lot_code_is_unique"),
         ),
         migrations.AddConstraint(
-            model_name='lot',
-            constraint=models.CheckConstraint(condition=models.Q(('cells_total__gt', 0)), name='lot_holds_cells'),
+            model_name="lot",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("cells_total__gt", 0)), name="lot_holds_cells"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='releasetest',
-            constraint=models.UniqueConstraint(fields=('lot', 'kind'), name='one_result_per_lot_and_test'),
+            model_name="releasetest",
+            constraint=models.UniqueConstraint(fields=("lot", "kind"), name="one_result_per_lot_and_test"),
         ),
     ]

@@ -18,8 +18,8 @@ from followup.labs.recomputing import GONE, recompute
 from followup.labs.units import UnitError
 from followup.schedule.resources import NOT_TOLD
 from followup.treatment.actions import TreatmentFacts, add_treatment
-from registry.patients.actions import ChangedMeanwhile
 from registry.patients.models import Enrolment, Query
+from registry.saving import ChangedMeanwhile
 from tests.cast import NOW, TODAY
 
 PAIR = [

@@ -7,8 +7,6 @@ from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 
 from followup.neoplasia.actions import (
-    CaseMovedOn,
-    NotAccepted,
     add_work_up_note,
     close_neoplasm,
     last_examined_on,
@@ -25,6 +23,7 @@ from followup.schedule.models import Visit, VisitAssessment, WorkItem
 from registry.infusions.models import Infusion, InfusionHold
 from registry.infusions.signals import infusions_recorded
 from registry.patients.models import Patient, Query
+from registry.saving import ChangedMeanwhile, NotAccepted
 from tests.cast import NOW, TODAY
 
 ANSWERS = {"weight_loss": "no", "skin": "normal", "abdominal_ultrasound": "normal", "cea": "normal"}
@@ -230,7 +229,7 @@ def test_the_first_step_moves_it_to_work_up(suspicion, nora):
 
 def test_two_people_at_once_do_not_overwrite_each_other(suspicion, nora, ines):
     update_workup(case=suspicion, details={"topography": "C25.1"}, version=1, reason="MRI", by=nora, now=NOW)
-    with pytest.raises(CaseMovedOn):
+    with pytest.raises(ChangedMeanwhile):
         close(suspicion, ines, version=1)
 
 

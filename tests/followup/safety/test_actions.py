@@ -4,12 +4,13 @@ import pytest
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 
-from followup.safety.actions import EventMovedOn, assess_event, correct_event, record_event, withdraw_event
+from followup.safety.actions import assess_event, correct_event, record_event, withdraw_event
 from followup.safety.models import AdverseEvent, EventAssessment
 from followup.schedule.models import WorkItem
 from registry.audit.acting import acting_as
 from registry.audit.models import AuditEntry
 from registry.patients.models import Patient, Query, StatusEvent
+from registry.saving import ChangedMeanwhile
 from tests.cast import NOW
 
 FEVER = {"term": "Fever", "onset_date": "2031-03-10", "severity_grade": 1, "is_serious": False}
@@ -135,7 +136,7 @@ def test_the_last_to_save_does_not_win(maria, nora):
     correct_event(
         event=event, facts={"severity_grade": 2}, version=1, reason="Read 39.4 °C", by=nora, now=NOW
     )
-    with pytest.raises(EventMovedOn):
+    with pytest.raises(ChangedMeanwhile):
         correct_event(event=event, facts={"severity_grade": 3}, version=1, reason="x", by=nora, now=NOW)
 
 

@@ -8,8 +8,6 @@ from django.core.exceptions import PermissionDenied
 
 from followup.schedule.actions import (
     Answer,
-    NotAccepted,
-    SavedByAnother,
     add_unscheduled,
     book,
     log_contact_attempt,
@@ -22,6 +20,7 @@ from followup.schedule.models import ContactAttempt, Visit, WorkItem
 from registry.audit.models import AuditEntry
 from registry.infusions.models import Infusion
 from registry.patients.models import Query
+from registry.saving import ChangedMeanwhile, NotAccepted
 from tests.cast import NOW, TODAY
 from tests.followup.schedule.scene import INFUSED, planned, visit_of
 
@@ -125,7 +124,7 @@ def test_the_second_of_two_savers_is_told_and_nothing_is_overwritten(riverside, 
     visit = visit_of(planned(riverside), "M12")
     mine, hers = Visit.objects.get(pk=visit.pk), Visit.objects.get(pk=visit.pk)
     record(hers, dele, {"interview": Answer("done")}, note="first")
-    with pytest.raises(SavedByAnother):
+    with pytest.raises(ChangedMeanwhile):
         record(mine, nora, {"interview": Answer("not_applicable")}, note="second")
     visit.refresh_from_db()
     assert (visit.note, visit.assessments.get(code="interview").state) == ("first", "done")

@@ -5,7 +5,6 @@ from django.core.exceptions import PermissionDenied
 
 from followup.treatment.actions import (
     AlreadyRecorded,
-    ChangedMeanwhile,
     TreatmentFacts,
     add_treatment,
     correct_treatment,
@@ -15,6 +14,7 @@ from followup.treatment.actions import (
 from followup.treatment.models import Treatment
 from followup.treatment.signals import treatments_changed
 from registry.audit.models import AuditEntry
+from registry.saving import ChangedMeanwhile
 from tests.cast import NOW
 
 GLARGINE = TreatmentFacts(

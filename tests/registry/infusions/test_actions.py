@@ -14,10 +14,10 @@ from registry.infusions import actions
 from registry.infusions.judging import DoseGiven
 from registry.infusions.models import Infusion, InfusionDose, InfusionHold, InfusionOrder
 from registry.infusions.signals import infusions_recorded
-from registry.patients.actions import ChangedMeanwhile
 from registry.patients.models import Consent, ConsentDocument, Enrolment, Patient, Query, Status, StatusEvent
 from registry.products.actions import ReasonNeeded
 from registry.products.models import Donor, Lot
+from registry.saving import ChangedMeanwhile
 from tests.cast import NOW, TODAY
 
 pytestmark = pytest.mark.django_db

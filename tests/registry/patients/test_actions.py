@@ -9,7 +9,6 @@ from django.core.exceptions import PermissionDenied
 from registry.access.models import Site, User
 from registry.audit.models import AuditEntry
 from registry.patients.actions import (
-    ChangedMeanwhile,
     ConsentFacts,
     EnrolmentFacts,
     NewPatient,
@@ -33,6 +32,7 @@ from registry.patients.status import (
     erase_identifiers,
     record_status,
 )
+from registry.saving import ChangedMeanwhile
 from tests.cast import NOW, TODAY
 
 ANNA = IdentityFacts(given_name="Anna", family_name="Berg", birth_date="1970-05-06", local_id="0815")

@@ -10,10 +10,10 @@ from django.db import IntegrityError, transaction
 from registry.access.models import Site, User
 from registry.infusions.actions import record_infusion
 from registry.infusions.judging import DoseGiven
-from registry.patients.actions import ChangedMeanwhile
 from registry.patients.models import Patient, Query
 from registry.products import actions
 from registry.products.models import Donor, Lot, ReleaseTest
+from registry.saving import ChangedMeanwhile
 from tests.cast import NOW, TODAY
 
 pytestmark = pytest.mark.django_db
