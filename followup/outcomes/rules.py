@@ -124,14 +124,14 @@ def incidence_rate(events: int, years: float, per_years: float = 100.0, confiden
     events that recur, this counts events, not persons. ValueError unless events ≥ 0 and years > 0. Source:
     Garwood, Biometrika 1936;28:437–442.
     """
-    from scipy.stats import chi2
+    from scipy.special import gammaincinv  # χ²(p; 2k)/2 is the inverse of the gamma distribution of shape k
 
     _check_confidence(confidence)
     if events < 0 or years <= 0:
         raise ValueError(f"No rate from {events} events in {years} person-years")
     tail = (1 - confidence) / 2
-    low = float(chi2.ppf(tail, 2 * events)) / 2 if events else 0.0
-    high = float(chi2.ppf(1 - tail, 2 * events + 2)) / 2
+    low = float(gammaincinv(events, tail)) if events else 0.0
+    high = float(gammaincinv(events + 1, 1 - tail))
     scale = per_years / years
     return Estimate(events * scale, low * scale, high * scale)
 
@@ -163,13 +163,13 @@ def clopper_pearson(successes: int, total: int, confidence: float = 0.95) -> Est
 
     Source: Clopper and Pearson, Biometrika 1934;26:404–413.
     """
-    from scipy.stats import beta
+    from scipy.special import betaincinv  # the inverse of the beta distribution
 
     _check_confidence(confidence)
     _check_counts(successes, total)
     tail = (1 - confidence) / 2
-    low = float(beta.ppf(tail, successes, total - successes + 1)) if successes else 0.0
-    high = float(beta.ppf(1 - tail, successes + 1, total - successes)) if successes < total else 1.0
+    low = float(betaincinv(successes, total - successes + 1, tail)) if successes else 0.0
+    high = float(betaincinv(successes + 1, total - successes, 1 - tail)) if successes < total else 1.0
     return Estimate(successes / total, low, high)
 
 

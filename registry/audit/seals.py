@@ -1,6 +1,5 @@
 """Keyed seals over the trail, and the check that nothing in it or beneath it was altered."""
 
-import hashlib
 import hmac
 import json
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from registry.audit.coverage import Table, audited_tables
 from registry.audit.models import AuditEntry, AuditSeal, SealedEntry
 
 BATCH = 2000
+_as_json = json.JSONEncoder(ensure_ascii=False).encode  # made once: a seal digests many thousand entries
 FIELDS = (
     "id", "at", "table_name", "row_id", "action", "old", "new", "actor", "user_id", "role", "site", "reason",
     "channel", "request_id",
@@ -147,7 +147,7 @@ def _difference(in_table: str | None, in_trail: str | None) -> str:
 
 def _entry_digest(row: dict[str, Any]) -> str:
     values = [row[name].isoformat() if name == "at" else row[name] for name in FIELDS]
-    return _keyed(json.dumps(values, ensure_ascii=False))
+    return _keyed(_as_json(values))
 
 
 def _chain(previous: str, digests: list[str]) -> str:
@@ -155,4 +155,4 @@ def _chain(previous: str, digests: list[str]) -> str:
 
 
 def _keyed(text: str) -> str:
-    return hmac.new(settings.AUDIT_KEY.encode(), text.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(settings.AUDIT_KEY.encode(), text.encode(), "sha256").hex()
