@@ -78,4 +78,5 @@ class Desk:
 
     @property
     def text(self) -> str:
-        return self.page.locator("main").inner_text()
+        """The words of the page, as a person reads them: a space is a space."""
+        return self.page.locator("main").inner_text().replace("\u00a0", " ").replace("\u202f", " ")

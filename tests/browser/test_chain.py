@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from tests.browser.desk import Desk
 
@@ -49,19 +49,23 @@ def enrol(nurse: Desk, *, family_name: str) -> str:
     return nurse.page.url.rstrip("/").split("/")[-1]
 
 
+def choose_fresh_lot(lots: Locator) -> None:
+    """The newest lot that is released: lots stand with the longest usable first."""
+    released = lots.locator("option").filter(has_text="DEMO-").filter(has_not_text="QUARANTINE").first
+    lots.select_option(label=released.inner_text())
+
+
 def record_infusion(nurse: Desk, patient: str) -> None:
     nurse.go(f"/infusions/{patient}/record/")
     nurse.fill("Day of the infusion", days_ago(30).isoformat())
     nurse.fill("Weight of the day", "81")
     nurse.choose("Route", "IV, peripheral")
-    lots = nurse.page.locator("select[name=dose-0-lot]")
-    fresh = lots.locator("option", has_text=f"DEMO-UC-{days_ago(30).year}-1").first.inner_text()
-    lots.select_option(label=fresh)
+    choose_fresh_lot(nurse.page.locator("select[name=dose-0-lot]"))
     nurse.page.locator("input[name=dose-0-cells_total]").fill("81000000")
     nurse.page.locator("input[name=dose-0-viability_percent]").fill("94")
     nurse.choose("Reaction during or soon after", "No reaction seen")
     nurse.press("Check your answers")
-    assert "1.00 × 10⁶" in nurse.text  # 81 million cells over the 81 kg of the day
+    assert "76.1 × 10⁶" in nurse.text  # viable, of 81 million at 94 %
     nurse.press("Save the infusion")
     expect(nurse.page.locator("h1")).not_to_have_text("Check your answers")
 
@@ -74,9 +78,10 @@ def open_visit(desk: Desk, patient: str, label: str) -> None:
 
 def record_visit(nurse: Desk, patient: str, *, label: str, on: date, how: str) -> None:
     open_visit(nurse, patient, label)
-    nurse.follow("Record")
+    nurse.follow("Record this visit")
     nurse.fill("Date of the visit", on.isoformat())
     nurse.choose("How", how)
+    nurse.choose("What is still open below", "Set to done")
     nurse.press("Check your answers")
     nurse.press("Save the visit")
     expect(nurse.page.locator("h1")).to_have_text(label)
@@ -148,11 +153,15 @@ def raise_suspicion(nurse: Desk, patient: str) -> None:
 
 def order_is_refused(doctor: Desk, patient: str) -> None:
     doctor.go(f"/infusions/{patient}/order/")
-    assert "suspicion" in doctor.text.lower()
-    order = doctor.page.locator("main").get_by_role("button", name="Order")
-    if order.count():
-        order.first.click()
-    assert "suspicion" in doctor.text.lower()
+    doctor.fill("Planned for", days_ago(0).isoformat())
+    choose_fresh_lot(doctor.page.get_by_label("Lot", exact=True))
+    doctor.choose("Route", "IV, peripheral")
+    doctor.fill("Weight of the day", "81")
+    doctor.fill("Viable cells ordered", "76000000")
+    doctor.press("Place the order")
+    refusal = doctor.page.get_by_role("alert")
+    expect(refusal).to_contain_text("Not ordered")
+    expect(refusal).to_contain_text(SUSPICION)
     doctor.go(f"/patients/{patient}/infusions/")
     assert "Ordered" not in doctor.text
 
@@ -182,7 +191,7 @@ def test_the_chain_from_enrolment_to_a_closed_suspicion(sit_down: Callable[..., 
     patient = enrol(nurse, family_name="Walkthrough")
     assert "Walkthrough" in nurse.text
     record_infusion(nurse, patient)
-    record_visit(nurse, patient, label="Day 1", on=days_ago(29), how="Phone")
+    record_visit(nurse, patient, label="Day 1 telephone call", on=days_ago(29), how="Phone")
     record_visit(nurse, patient, label="Week 4", on=days_ago(2), how="On site")
     enter_results(nurse, patient)
     record_insulin(nurse, patient)
