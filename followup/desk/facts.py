@@ -9,14 +9,13 @@ from typing import Any
 from django.db.models import Exists, F, OuterRef, Subquery
 
 from followup.neoplasia.models import Neoplasm
-from followup.safety.models import AdverseEvent, Outcome
+from followup.safety.models import AdverseEvent
 from followup.schedule.models import ContactAttempt, ContactMode, Visit, VisitQuerySet, WorkItem
 from registry.access.models import User
 from registry.clock import local_date
 from registry.infusions.models import Infusion, InfusionHold
 from registry.patients.models import Consent, Patient, Scope, Status, StatusEvent
 
-SETTLED = (Outcome.RECOVERED, Outcome.SEQUELAE, Outcome.FATAL)
 NEXT_VISITS = 3
 
 
@@ -42,11 +41,7 @@ class PatientFacts:
 
     @property
     def open_serious_events(self) -> list[AdverseEvent]:
-        return [event for event in self.events if event.counts_as_serious and not is_settled(event)]
-
-
-def is_settled(event: AdverseEvent) -> bool:
-    return bool(event.end_date) or event.outcome in SETTLED
+        return [event for event in self.events if event.counts_as_serious and not event.is_settled]
 
 
 def facts_of(patient: Patient, user: User, day: date) -> PatientFacts:

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, QuerySet
 
 from followup.desk import waiting
-from followup.desk.facts import SETTLED
 from followup.neoplasia.models import Neoplasm
-from followup.safety.models import AdverseEvent, Outcome
+from followup.safety.models import SERIOUS, AdverseEvent
 from followup.schedule.models import Visit
 from registry.access.models import Site, User
 from registry.infusions.models import Infusion
@@ -107,12 +106,8 @@ def _per_site(rows: QuerySet[Any], counted: str) -> dict[int, int]:
 
 
 def _open_serious(user: User, sites: Sequence[Site]) -> QuerySet[AdverseEvent]:
-    """The same rule as `AdverseEvent.counts_as_serious`, for events that are not settled."""
-    is_serious = (
-        Q(is_serious=True) | ~Q(seriousness_criteria="") | Q(outcome=Outcome.FATAL) | Q(severity_grade=5)
-    )
-    events = AdverseEvent.objects.visible_to(user).filter(site__in=sites, withdrawn_at=None, end_date="")
-    return events.filter(is_serious).exclude(outcome__in=SETTLED)
+    events = AdverseEvent.objects.visible_to(user).filter(SERIOUS, site__in=sites)
+    return events.standing().unsettled()
 
 
 def _completeness(

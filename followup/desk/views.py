@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from followup.desk import overview, record
-from followup.desk.facts import facts_of, is_settled, planned_visits
+from followup.desk.facts import facts_of, planned_visits
 from followup.desk.forms import TodayFilter
 from followup.desk.strip import actions_for, strip_for, tabs_for
 from followup.desk.wording import window_words
@@ -141,7 +141,7 @@ def patient_events(request: HttpRequest, patient_id: str) -> HttpResponse:
     context = _tab(request, patient_id, "events")
     events = AdverseEvent.objects.visible_to(signed_in(request)).filter(patient=context["patient"])
     newest = events.select_related("infusion").order_by("-onset_date", "-pk")
-    context["events"] = [{"event": event, "is_settled": is_settled(event)} for event in newest]
+    context["events"] = newest
     context["may_record"] = signed_in(request).may("events.record", context["patient"].site_id)
     return render(request, "desk/patient_events.html", context)
 

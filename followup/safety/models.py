@@ -52,6 +52,7 @@ SERIOUSNESS_CRITERIA = {
 }
 
 
+SETTLED = (Outcome.RECOVERED, Outcome.SEQUELAE, Outcome.FATAL)
 # The same rule as `AdverseEvent.counts_as_serious`, for the database.
 SERIOUS = Q(is_serious=True) | ~Q(seriousness_criteria="") | Q(outcome=Outcome.FATAL) | Q(severity_grade=5)
 
@@ -62,6 +63,10 @@ class AdverseEventQuerySet(SiteScopedQuerySet["AdverseEvent"]):
     def standing(self) -> Self:
         """Without those that were entered by mistake."""
         return self.filter(withdrawn_at=None)
+
+    def unsettled(self) -> Self:
+        """The same rule as `AdverseEvent.is_settled`, for the database."""
+        return self.filter(end_date="").exclude(outcome__in=SETTLED)
 
 
 class AdverseEvent(models.Model):
@@ -127,6 +132,10 @@ class AdverseEvent(models.Model):
             or self.outcome == Outcome.FATAL
             or self.severity_grade == 5
         )
+
+    @property
+    def is_settled(self) -> bool:
+        return bool(self.end_date) or self.outcome in SETTLED
 
     @property
     def criteria(self) -> tuple[str, ...]:
