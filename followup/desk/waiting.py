@@ -96,8 +96,8 @@ def waiting_visits(
 
 def waiting_for(user: User) -> VisitQuerySet:
     """Planned visits of everybody who can still be followed, whether a reminder was raised or not: nobody is hidden
-    because a sweep did not run. Left out are those whom reminders leave out: the dead, the completed and those who
-    withdrew from all data.
+    because a sweep did not run. Left out are those whom reminders leave out: the dead and those who withdrew from
+    all data.
     """
     visits = Visit.objects.visible_to(user).not_finished()
     with_visits = Patient.objects.filter(Exists(visits.filter(patient=OuterRef("pk"))))

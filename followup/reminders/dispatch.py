@@ -27,6 +27,7 @@ from followup.reminders.standing import reaches
 from registry import clock as calendar
 from registry.access.models import Site, User
 from registry.audit.acting import Actor, acting_as
+from registry.batches import batches
 
 log = logging.getLogger(__name__)
 
@@ -76,8 +77,8 @@ def move_reminders(message_pk: int, states: tuple[str, ...], to: str, *, at: dat
     rows = Reminder.objects.filter(messages=message_pk, state__in=states)
     # In order of their keys: two messages may tell of the same reminders at the same moment.
     pks = list(rows.order_by("pk").select_for_update(of=("self",)).values_list("pk", flat=True))
-    for start in range(0, len(pks), CHUNK):
-        some = Reminder.objects.filter(pk__in=pks[start : start + CHUNK])
+    for batch in batches(pks):
+        some = Reminder.objects.filter(pk__in=batch)
         some.update(state=to, sent_at=at) if at else some.update(state=to)
 
 
@@ -159,8 +160,8 @@ def _still_to_tell(message: MailMessage, recipient: User, as_of: datetime) -> in
             keep |= {pk for pk, patient in group if reach[patient].tell_staff}
     links = Told.objects.filter(mailmessage=message).values_list("pk", "reminder_id")
     stale = [pk for pk, reminder in links if reminder not in keep]
-    for start in range(0, len(stale), CHUNK):
-        Told.objects.filter(pk__in=stale[start : start + CHUNK]).delete()
+    for batch in batches(stale):
+        Told.objects.filter(pk__in=batch).delete()
     return len(keep)
 
 

@@ -17,6 +17,7 @@ from followup.schedule.models import Timepoint, Visit
 from followup.schedule.plan_file import ReminderStep
 from registry.access.models import Site
 from registry.audit.acting import Actor, acting_as
+from registry.batches import batches
 
 CHUNK = 500
 SUPERSEDED = "superseded"
@@ -113,7 +114,7 @@ def _chunks(site: Site, plan: SitePlan, on: date) -> Iterator[list[int]]:
         last = chunk[-1]
     moved = Reminder.objects.filter(site=site, is_open=True, visit__target_date__gt=horizon)
     ids = sorted(set(moved.order_by("visit").values_list("visit_id", flat=True)))
-    yield from (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))
+    yield from batches(ids)
 
 
 def wishes_for(visit_ids: Sequence[int], *, plan: SitePlan, on: date) -> list[Wish]:

@@ -16,7 +16,7 @@ from registry import clock as calendar
 from registry.access.models import Site
 from registry.audit.models import AuditEntry
 from registry.infusions.models import Infusion
-from registry.patients.models import Enrolment, Patient
+from registry.patients.models import Enrolment, Patient, Status
 
 SWEEP_MAX_AGE = timedelta(minutes=15)
 
@@ -90,10 +90,10 @@ def _without_planned_visits() -> Iterator[Finding]:
 
 
 def _without_next_check() -> Iterator[Finding]:
-    """Whoever lives, was infused and did not ask to end it has a neoplasia check ahead or overdue."""
+    """Whoever lives, was infused and did not ask to end it has a neoplasia check ahead or overdue, until the last is held."""
     check = Visit.objects.filter(patient=OuterRef("pk"), neoplasia_check=True, state=Visit.State.PLANNED)
     infused = Infusion.objects.filter(patient=OuterRef("pk"))
-    rows = Patient.objects.filter(Exists(infused), ~Exists(check))
+    rows = Patient.objects.filter(Exists(infused), ~Exists(check)).exclude(status=Status.COMPLETED)
     over = set(out_of_reach(rows))
     for patient in rows.order_by("patient_id").iterator():
         if patient.pk in over:

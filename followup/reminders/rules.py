@@ -138,14 +138,13 @@ def may_remind(
     (stops everything). Withdrawal: no cells changes nothing; no visits leaves telephone, letter and
     records; no contact leaves records where linkage was consented to; no new data and erasure stop
     everything. A withdrawal whose scope is unknown stops messages to the person only. The lost keep their
-    staff work: somebody still looks for them.
+    staff work: somebody still looks for them. So do those recorded as completed while visits of the plan
+    are left: follow-up is complete only after its last year, and whoever says otherwise answers a query.
     """
     if state in CLOSED_STATES:
         return Reach(False, False, (), f"the visit is {state.replace('_', ' ')}")
     if death == "confirmed" or (status == "deceased" and death != "reported"):
         return Reach(False, False, (), "the patient has died")
-    if status == "completed":
-        return Reach(False, False, (), "follow-up is complete")
     scopes = set(withdrawal_scopes)
     modes = _contact_modes(scopes, linkage_consented)
     if not modes:
@@ -175,7 +174,8 @@ def _reason_for_silence(status: str, scopes: set[str], death: str) -> str:
         return "the patient withdrew from contact"
     if status == "withdrawn" and not scopes:
         return "the patient withdrew and the scope is not known"
-    return "the patient is lost to follow-up" if status == "lost" else ""
+    ended = {"lost": "the patient is lost to follow-up", "completed": "follow-up was recorded as completed"}
+    return ended.get(status, "")
 
 
 def control_totals_add_up(due: int, sent: int, held: int, excused: int, failed: int, uncertain: int) -> bool:

@@ -10,7 +10,7 @@ from followup.reminders.rules import Reach, may_remind
 from registry.patients.models import Patient, Status
 from registry.patients.standing import Standing, standings
 
-MAY_BE_OVER = (Status.DECEASED, Status.WITHDRAWN, Status.COMPLETED)
+MAY_BE_OVER = (Status.DECEASED, Status.WITHDRAWN)
 
 
 def reach_of(standing: Standing) -> Reach:

@@ -52,7 +52,7 @@ def test_a_late_visit_without_any_reminder_is_on_the_list(signed_in, nora, river
         ("withdrawn", {"scope": "no_new_data"}, False),
         ("deceased", {"death_confirmed": False}, True),
         ("deceased", {"death_confirmed": True}, False),
-        ("completed", {}, False),
+        ("completed", {}, True),
     ],
 )
 def test_only_those_who_cannot_be_followed_leave_the_list(

@@ -157,7 +157,7 @@ REMOTE = EVERYTHING[1:]
         ("", "withdrawn", ["no_cells", "no_new_data"], "", False, False, ()),
         ("", "withdrawn", [], "", False, True, EVERYTHING),
         ("", "lost", [], "", False, True, EVERYTHING),
-        ("", "completed", [], "", False, False, ()),
+        ("", "completed", [], "", False, True, EVERYTHING),
         ("", "in_follow_up", [], "reported", False, True, EVERYTHING),
         ("", "deceased", [], "reported", False, True, EVERYTHING),
         ("", "in_follow_up", [], "confirmed", False, False, ()),
