@@ -10,6 +10,7 @@ from followup.labs.catalogue import ANALYTES
 from followup.labs.models import LabResult
 from followup.schedule.models import Visit, VisitAssessment
 from followup.schedule.resources import NOT_TOLD
+from registry.batches import batches
 
 BATCH = 500
 State = VisitAssessment.State
@@ -20,8 +21,7 @@ WAITING = Q(state__in=[State.PENDING, State.AWAITING]) | Q(state=State.NOT_DONE,
 def settle_visits(patient_ids: Iterable[int]) -> None:
     """Needs `acting_as()`. Asking again changes nothing. An answer a person gave to an assessment is never overwritten."""
     ids = sorted(set(patient_ids))
-    for start in range(0, len(ids), BATCH):
-        some = ids[start : start + BATCH]
+    for some in batches(ids):
         _link(some)
         _mark_done(some)
 

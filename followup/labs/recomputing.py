@@ -14,6 +14,7 @@ from followup.labs.insulin import insulin_status_on
 from followup.labs.models import DerivedValue, LabResult
 from followup.labs.units import DEFAULT_INSULIN_PMOL_PER_MIU
 from followup.treatment.rules import InsulinDose
+from registry.batches import batches
 from registry.patients.identity import identities_of
 from registry.patients.models import Enrolment, Patient
 
@@ -38,8 +39,8 @@ def recompute(patient_ids: Iterable[int], *, now: datetime) -> Recomputed:
     """Needs `acting_as()`. Asking again changes nothing. A value whose inputs vanished stays, as not computable, with why."""
     total = Recomputed()
     ids = sorted(set(patient_ids))
-    for start in range(0, len(ids), BATCH):
-        _recompute_some(ids[start : start + BATCH], total)
+    for batch in batches(ids):
+        _recompute_some(batch, total)
     return total
 
 

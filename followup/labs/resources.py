@@ -12,6 +12,7 @@ from followup.labs.models import Laboratory, LabResult
 from followup.labs.receiving import Received, fasting_doubt, import_key, read_result
 from followup.labs.recomputing import recompute
 from followup.labs.units import UnitError
+from registry.batches import batches
 from registry.clock import local_date
 from registry.exchange import cells
 from registry.exchange.cells import Column
@@ -228,8 +229,8 @@ class LabResource(StagedResource):
 def _stored(keys: Iterable[str]) -> dict[str, LabResult]:
     wanted = sorted(set(keys))
     found: dict[str, LabResult] = {}
-    for start in range(0, len(wanted), BATCH):
-        some = LabResult.objects.filter(import_key__in=wanted[start : start + BATCH])
+    for batch in batches(wanted, BATCH):
+        some = LabResult.objects.filter(import_key__in=batch)
         found.update((result.import_key, result) for result in some)
     return found
 

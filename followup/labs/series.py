@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from followup.labs.derived import FORMULA_VERSIONS
 from followup.labs.models import DerivedValue, LabResult
+from registry.batches import batches
 from registry.infusions.models import Infusion
 from registry.patients.rules import is_baseline, treatment_start
 
@@ -37,8 +38,7 @@ def series(patient_ids: Collection[int], codes: Iterable[str]) -> list[Point]:
     """
     wanted, points = list(codes), []
     ids = sorted(set(patient_ids))
-    for start in range(0, len(ids), BATCH):
-        some = ids[start : start + BATCH]
+    for some in batches(ids, BATCH):
         points += _measured(some, wanted) + _derived(
             some, [code for code in wanted if code in FORMULA_VERSIONS]
         )
@@ -80,8 +80,8 @@ def treatment_starts(patient_ids: Collection[int]) -> dict[int, date]:
     """The day of the first infusion of those who had one. Mobilisation and hyperbaric sessions have no day of their own."""
     starts: dict[int, date] = {}
     ids = sorted(set(patient_ids))
-    for start in range(0, len(ids), BATCH):
-        rows = Infusion.objects.filter(patient_id__in=ids[start : start + BATCH]).order_by("pk")
+    for batch in batches(ids, BATCH):
+        rows = Infusion.objects.filter(patient_id__in=batch).order_by("pk")
         for patient, day in rows.values_list("patient_id", "infused_on"):
             first = treatment_start(starts.get(patient), day)
             if first:

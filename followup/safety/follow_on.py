@@ -24,6 +24,7 @@ from followup.schedule.actions import close_work_item, raise_work_items
 from followup.schedule.models import WorkItem
 from registry import partial_dates
 from registry.access.models import User
+from registry.batches import batches
 from registry.clock import local_date
 from registry.infusions.models import Infusion, Route
 from registry.patients.models import Query, StatusEvent
@@ -33,7 +34,6 @@ ASSESSMENT = "serious_event"
 DAYS_TO_ASSESS = 1
 UNREADABLE_GRADE = "impossible_grade"
 IV_ROUTES = (Route.IV_PERIPHERAL, Route.IV_CENTRAL, Route.COMBINED)
-BATCH = 500
 
 
 def settle(events: Sequence[AdverseEvent], *, now: datetime, by: User | None = None) -> None:
@@ -105,8 +105,8 @@ def _settle_queries(events: Sequence[AdverseEvent], *, now: datetime, by: User |
 
 
 def _standing_queries(records: Sequence[str]) -> Iterable[tuple[str, str, str]]:
-    for start in range(0, len(records), BATCH):
-        standing = Query.objects.filter(record__in=records[start : start + BATCH])
+    for batch in batches(records):
+        standing = Query.objects.filter(record__in=batch)
         yield from standing.exclude(status=Query.State.CLOSED).values_list("rule", "record", "field")
 
 
@@ -141,8 +141,8 @@ def _needs_assessment(event: AdverseEvent) -> bool:
 
 def _standing_tasks(sources: Sequence[str]) -> list[str]:
     found: list[str] = []
-    for start in range(0, len(sources), BATCH):
-        tasks = WorkItem.objects.open().filter(kind=ASSESSMENT, source__in=sources[start : start + BATCH])
+    for batch in batches(sources):
+        tasks = WorkItem.objects.open().filter(kind=ASSESSMENT, source__in=batch)
         found += tasks.order_by("pk").values_list("source", flat=True)
     return found
 

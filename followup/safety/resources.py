@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,6 +21,7 @@ from followup.safety.models import (
     Relatedness,
 )
 from registry import clock
+from registry.batches import batches
 from registry.exchange.cells import CellError, Column, LocalMoment, moment, one_of, partial_day, text, yes_no
 from registry.exchange.exporting import ExportTable, Scope
 from registry.exchange.resources import CREATE, UNCHANGED, UPDATE, Context, Row, StagedResource
@@ -84,15 +85,15 @@ class AdverseEventResource(StagedResource):
         self.patients = {p.patient_id: p for p in self._patients({row["patient_id"] for row in rows})}
         ids = [patient.pk for patient in self.patients.values()]
         refs = sorted({row["event_ref"] for row in rows if row["event_ref"]})
-        for some in _batches(refs):
+        for some in batches(refs):
             stored = AdverseEvent.objects.filter(event_ref__in=some).select_related("patient", "site")
             self.by_ref |= {event.event_ref: event for event in stored}
-        for some in _batches(ids):
+        for some in batches(ids):
             self._index(AdverseEvent.objects.filter(patient__in=some).select_related("patient", "site"))
             self.died_on |= death_dates(some)
 
     def _patients(self, names: set[str]) -> Iterator[Patient]:
-        for some in _batches(sorted(names)):
+        for some in batches(sorted(names)):
             found = Patient.objects.filter(patient_id__in=some).select_related("site")
             yield from (patient for patient in found if self.scope.covers(patient.site_id))
 
@@ -188,11 +189,6 @@ class AdverseEventResource(StagedResource):
 def _key(term: str, onset: str, nth: int) -> str:
     words = hashlib.sha256(" ".join(term.casefold().split()).encode()).hexdigest()[:24]
     return f"{words}|{onset}|{nth}"
-
-
-def _batches(names: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(names), BATCH):
-        yield names[start : start + BATCH]
 
 
 def _facts(row: Row, zone: str) -> tuple[dict[str, Any], dict[str, str]]:

@@ -14,6 +14,7 @@ from followup.schedule.actions.recording import verdict
 from followup.schedule.actions.status import BY_STATUS
 from followup.schedule.models import ContactMode, Visit, VisitAssessment
 from followup.schedule.rules import VisitOption, choose_visit
+from registry.batches import batches
 from registry.clock import local_date
 from registry.exchange import cells
 from registry.exchange.cells import Column
@@ -213,23 +214,18 @@ FILLED = ["state", "state_reason", "actual_date", "contact_mode", "out_of_window
 
 def _enrolled(patient_ids: list[int]) -> dict[int, date]:
     found: dict[int, date] = {}
-    for some in _batches(patient_ids):
+    for some in batches(patient_ids):
         found |= dict(Enrolment.objects.filter(patient__in=some).values_list("patient_id", "enrolled_on"))
     return found
 
 
 def _visits(patient_ids: list[int]) -> defaultdict[int, list[Visit]]:
     found: defaultdict[int, list[Visit]] = defaultdict(list)
-    for some in _batches(patient_ids):
+    for some in batches(patient_ids):
         rows = Visit.objects.filter(patient__in=some).select_related("timepoint")
         for visit in rows.order_by("patient", "target_date", "pk"):
             found[visit.patient_id].append(visit)
     return found
-
-
-def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(ids), BATCH):
-        yield ids[start : start + BATCH]
 
 
 def _is_open(visit: Visit) -> bool:
@@ -267,7 +263,7 @@ def _nearest(visits: list[Visit], code: str, on: date) -> Visit | None:
 def _answer_assessments(visits: list[Visit]) -> None:
     """Results are awaited; the infusion has a record of its own; all else the file did not tell."""
     pending = VisitAssessment.State.PENDING
-    for some in _batches([visit.pk for visit in visits]):
+    for some in batches([visit.pk for visit in visits]):
         rows = VisitAssessment.objects.filter(visit__in=some, state=pending)
         rows.filter(code__in=RESULTS).update(state=VisitAssessment.State.AWAITING)
         given = list(

@@ -6,6 +6,7 @@ from typing import Any
 from followup.treatment.models import DrugClass, Treatment
 from followup.treatment.signals import treatments_changed
 from registry import clock
+from registry.batches import batches
 from registry.exchange import cells
 from registry.exchange.cells import Column
 from registry.exchange.exporting import ExportTable, Scope
@@ -61,8 +62,8 @@ class TreatmentResource(StagedResource):
         self.patients = patients_in_reach((row["patient_id"] for row in rows), self.scope)
         ids = [patient.pk for patient in self.patients.values()]
         self.stored: dict[Key, Treatment] = {}
-        for start in range(0, len(ids), 2000):
-            some = Treatment.objects.filter(patient_id__in=ids[start : start + 2000], withdrawn_at=None)
+        for batch in batches(ids, 2000):
+            some = Treatment.objects.filter(patient_id__in=batch, withdrawn_at=None)
             for treatment in some.select_related("patient"):
                 key = (treatment.patient.patient_id, treatment.drug, treatment.start_date)
                 self.stored[key] = treatment

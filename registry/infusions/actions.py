@@ -9,6 +9,7 @@ from typing import Any
 
 from registry.access.models import User
 from registry.audit.acting import because
+from registry.batches import batches
 from registry.clock import local_date
 from registry.infusions import rules
 from registry.infusions.judging import (
@@ -26,8 +27,6 @@ from registry.patients.status import StatusFacts, record_statuses
 from registry.products.actions import ReasonNeeded
 from registry.products.models import Lot
 from registry.saving import claim_version
-
-BATCH = 500
 
 
 class CannotOrder(Exception):
@@ -211,7 +210,7 @@ def begin_follow_up(first_days: Mapping[int, date], *, now: datetime) -> None:
     """
     ids = sorted(first_days)
     entries = []
-    for some in (ids[start : start + BATCH] for start in range(0, len(ids), BATCH)):
+    for some in batches(ids):
         waiting = Patient.objects.filter(pk__in=some, status__in=(Status.SCREENING, Status.ENROLLED))
         for patient in waiting.select_related("site", "enrolment"):
             enrolment = getattr(patient, "enrolment", None)

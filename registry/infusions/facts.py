@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import date
 
 from registry import partial_dates
+from registry.batches import batches
 from registry.infusions.models import InfusionHold
 from registry.infusions.rules import LotFacts
 from registry.patients.models import Consent, Enrolment, Patient, Status, StatusEvent
 from registry.products.models import Lot
 
-BATCH = 500
 CELL_STEPS = (Status.WITHDRAWN, Status.ENROLLED, Status.IN_FOLLOW_UP)
 
 
@@ -44,7 +44,7 @@ def standings_of(patient_ids: Iterable[int]) -> dict[int, Standing]:
     consented: dict[int, date] = {}
     steps: dict[int, list[tuple[date, int, bool]]] = defaultdict(list)
     holds: dict[int, list[str]] = defaultdict(list)
-    for some in (ids[start : start + BATCH] for start in range(0, len(ids), BATCH)):
+    for some in batches(ids):
         enrolled |= dict(Enrolment.objects.filter(patient__in=some).values_list("patient_id", "enrolled_on"))
         for patient, day in Consent.objects.filter(patient__in=some).values_list("patient_id", "signed_on"):
             consented[patient] = min(day, consented.get(patient, day))
@@ -88,7 +88,7 @@ def lot_facts(lot: Lot, *, patient: Patient, cells_left: int | None, cells_used:
 def lots_by_code(codes: Iterable[str]) -> dict[str, Lot]:
     wanted: Sequence[str] = sorted(set(codes))
     found: dict[str, Lot] = {}
-    for start in range(0, len(wanted), BATCH):
-        some = Lot.objects.select_related("donor__patient").filter(code__in=wanted[start : start + BATCH])
+    for batch in batches(wanted):
+        some = Lot.objects.select_related("donor__patient").filter(code__in=batch)
         found |= {lot.code: lot for lot in some}
     return found

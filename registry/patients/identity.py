@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from itertools import islice
 from typing import TypeVar
 
 from django.db.models import Q
 
 from registry import encryption
 from registry.access.models import User
+from registry.batches import batches
 from registry.patients import rules
 from registry.patients.models import Identity, Patient, PatientKey, PatientQuerySet, SearchWord
 
-BATCH = 500
 PHONE_DIGITS_COMPARED = 9  # the end of a number is the same with and without its country code
 
 T = TypeVar("T")
@@ -55,7 +54,7 @@ def identities_of(patients: Iterable[Patient | int]) -> dict[int, IdentityFacts]
     """By primary key; blank facts for a person without identifiers or without a key."""
     ids = [one if isinstance(one, int) else one.pk for one in patients]
     found = dict.fromkeys(ids, IdentityFacts())
-    for some in _batches(ids):
+    for some in batches(ids):
         readable = Identity.objects.filter(patient__in=some, patient__key__isnull=False)
         for row in readable.select_related("patient__key"):
             found[row.patient_id] = _opened(row, row.patient.key.unwrapped())
@@ -94,7 +93,7 @@ def save_identity(*, patient: Patient, facts: IdentityFacts, by: User | None) ->
 
 def save_identities(*, entries: Iterable[tuple[Patient, IdentityFacts]]) -> None:
     """The set-based form for imports: rights are the caller's. Only what differs is encrypted anew."""
-    for some in _batches(entries):
+    for some in batches(entries):
         _save_some({patient.pk: (patient, facts) for patient, facts in some})
 
 
@@ -226,9 +225,3 @@ def _index(entries: Mapping[int, IdentityFacts]) -> None:
         SearchWord(patient_id=pk, kind=kind, digest=digest)
         for pk, kind, digest in sorted(wanted - stored.keys())
     )
-
-
-def _batches(items: Iterable[T]) -> Iterator[Sequence[T]]:
-    source = iter(items)
-    while some := list(islice(source, BATCH)):
-        yield some

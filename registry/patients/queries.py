@@ -12,6 +12,7 @@ from django.db.models import Q, QuerySet
 
 from registry.access.models import User
 from registry.audit.acting import because as with_reason
+from registry.batches import batches
 from registry.patients.models import Query
 from registry.patients.signals import query_closed, query_opened
 
@@ -70,8 +71,7 @@ def _standing(wanted: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, st
     keys = set(wanted)
     records = sorted({record for _, record, _ in keys})
     found = {}
-    for start in range(0, len(records), BATCH):
-        some = records[start : start + BATCH]
+    for some in batches(records):
         for query in Query.objects.filter(record__in=some).exclude(status=Query.State.CLOSED):
             found[(query.rule, query.record, query.field)] = query
     return {key: query for key, query in found.items() if key in keys}
@@ -91,8 +91,8 @@ def close_queries(
     wanted = [(Q(rule=rule), "record__in", records), (Q(), "pk__in", pks)]
     with with_reason(because):
         for base, lookup, values in wanted:
-            for start in range(0, len(values), BATCH):
-                some = Query.objects.filter(base, **{lookup: values[start : start + BATCH]})
+            for batch in batches(values):
+                some = Query.objects.filter(base, **{lookup: batch})
                 closed += _close(some, by=by, now=now)
     return closed
 

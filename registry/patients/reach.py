@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from registry.access.models import SiteScope
+from registry.batches import batches
 from registry.patients.models import Patient
 
 BATCH = 2000
@@ -12,8 +13,8 @@ def patients_in_reach(patient_ids: Iterable[str], scope: SiteScope) -> dict[str,
     """By patient id, with their site. One that is absent and one at another site are both left out."""
     wanted = sorted(set(patient_ids))
     found: dict[str, Patient] = {}
-    for start in range(0, len(wanted), BATCH):
-        some = Patient.objects.filter(patient_id__in=wanted[start : start + BATCH]).select_related("site")
+    for batch in batches(wanted, BATCH):
+        some = Patient.objects.filter(patient_id__in=batch).select_related("site")
         found.update((patient.patient_id, patient) for patient in some if scope.covers(patient.site_id))
     return found
 

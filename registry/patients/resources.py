@@ -12,6 +12,7 @@ from django.db.models import F
 
 from registry import clock, partial_dates
 from registry.access.models import Site
+from registry.batches import batches
 from registry.exchange.cells import CellError, Column, day, number, one_of, partial_day, text, yes_no
 from registry.exchange.resources import CREATE, UNCHANGED, UPDATE, Row, StagedResource
 from registry.patients.actions import (
@@ -46,7 +47,6 @@ from registry.patients.status import StatusFacts, record_statuses, status_troubl
 
 IDENTITY = ("given_name", "family_name", "birth_date", "local_id", "phone", "email")
 ENROLMENT = ("diabetes_diagnosis_date", "height_cm", "weight_kg", "insulin_iu_per_day")
-IN_BATCHES_OF = 500
 
 
 def _patient_id(cell: str) -> str:
@@ -263,8 +263,8 @@ def _consent(row: Row) -> ConsentFacts:
 
 def _in_batches(queryset: Any, lookup: str, values: Iterable[Any]) -> Iterable[Any]:
     wanted = sorted({value for value in values if value})
-    for start in range(0, len(wanted), IN_BATCHES_OF):
-        yield from queryset.filter(**{lookup: wanted[start : start + IN_BATCHES_OF]})
+    for batch in batches(wanted):
+        yield from queryset.filter(**{lookup: batch})
 
 
 OF_A_DEATH = ("death_confirmed", "cause_of_death", "autopsy")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
-from itertools import islice
 
 from registry import partial_dates
+from registry.batches import batches
 from registry.partial_dates import in_words
 from registry.patients import rules
 from registry.patients.eligibility import Eligibility
@@ -25,14 +25,12 @@ RULES = (
     "eligibility", "withdrawal_scope_missing", "erasure_waits", "completed_before_last_year",
     "status_after_death", "status_before_enrolment",
 )  # fmt: skip
-BATCH = 500
 
 
 def review_patients(patient_ids: Iterable[int], *, now: datetime) -> list[Query]:
     """Looks at these people again, opens what is new and closes what a correction has settled."""
     opened: list[Query] = []
-    source = iter(patient_ids)
-    while some := list(islice(source, BATCH)):
+    for some in batches(patient_ids):
         found = list(_findings(some))
         opened += open_queries(found, now=now)
         _close_settled(some, {one.key for one in found}, now=now)
@@ -41,9 +39,8 @@ def review_patients(patient_ids: Iterable[int], *, now: datetime) -> list[Query]
 
 def review_twins(patient_ids: Iterable[int], *, now: datetime) -> list[Query]:
     """Same birth date and family name: a warning for a person to judge. Nothing is merged."""
-    source = iter(patient_ids)
     opened: list[Query] = []
-    while some := list(islice(source, BATCH)):
+    for some in batches(patient_ids):
         opened += open_queries(_twins(some), now=now)
     return opened
 

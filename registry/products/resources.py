@@ -9,6 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, ClassVar
 
+from registry.batches import batches
 from registry.exchange import cells
 from registry.exchange.cells import CellError, Column
 from registry.exchange.exporting import ExportTable, Scope
@@ -74,7 +75,7 @@ class LotResource(StagedResource):
         codes = sorted({row["lot"] for row in rows})
         self.lots: dict[str, Lot] = {}
         self.tests: dict[int, dict[str, ReleaseTest]] = defaultdict(dict)
-        for some in (codes[start : start + BATCH] for start in range(0, len(codes), BATCH)):
+        for some in batches(codes):
             self.lots |= {lot.code: lot for lot in Lot.objects.select_related("donor").filter(code__in=some)}
             for test in ReleaseTest.objects.filter(lot__code__in=some):
                 self.tests[test.lot_id][test.kind] = test

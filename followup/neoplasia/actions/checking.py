@@ -11,6 +11,7 @@ from followup.neoplasia.rules import IMAGING, ITEM_BY_CODE, PHYSICAL, is_partial
 from followup.schedule.actions import Answer, record_visit
 from followup.schedule.models import ContactMode, Visit, VisitAssessment
 from registry.access.models import User
+from registry.batches import batches
 from registry.clock import local_date
 from registry.partial_dates import in_words
 from registry.patients.models import Patient
@@ -18,7 +19,6 @@ from registry.saving import NotAccepted
 
 State = VisitAssessment.State
 CONTACTED = (State.DONE, State.ELSEWHERE)
-BATCH = 500
 
 
 def record_check(
@@ -144,8 +144,8 @@ def status_known_on(patient_ids: Iterable[int], *, until: date | None = None) ->
     """
     known: dict[int, date] = {}
     ids = sorted(set(patient_ids))
-    for start in range(0, len(ids), BATCH):
-        for patient_id, day in _days_known(ids[start : start + BATCH]):
+    for batch in batches(ids):
+        for patient_id, day in _days_known(batch):
             if until is None or day <= until:
                 known[patient_id] = max(day, known.get(patient_id, day))
     return known

@@ -11,6 +11,7 @@ from followup.neoplasia.models import Neoplasm
 from followup.neoplasia.rules import is_incident, same_report
 from followup.safety.models import AdverseEvent
 from followup.safety.rules import neoplasm_kind
+from registry.batches import batches
 
 REPORTED_KINDS = ("malignant", "skin")
 BATCH = 500
@@ -22,8 +23,8 @@ def report_from_events(event_ids: Sequence[int], *, now: datetime) -> list[Neopl
     Benign growths stay events of special interest: nothing has to be excluded.
     """
     opened = []
-    for start in range(0, len(event_ids), BATCH):
-        events = AdverseEvent.objects.standing().filter(pk__in=event_ids[start : start + BATCH])
+    for batch in batches(event_ids):
+        events = AdverseEvent.objects.standing().filter(pk__in=batch)
         reports = [
             e for e in events.select_related("patient__site") if neoplasm_kind(e.term) in REPORTED_KINDS
         ]
@@ -72,8 +73,7 @@ def review_incidence(patient_ids: Iterable[int]) -> int:
     """After infusions were recorded or corrected: judges every case of these people again; returns how many changed."""
     changed = []
     ids = sorted(set(patient_ids))
-    for start in range(0, len(ids), BATCH):
-        some = ids[start : start + BATCH]
+    for some in batches(ids):
         cases = list(Neoplasm.objects.filter(patient__in=some).order_by("pk"))
         first = first_infusions({case.patient_id for case in cases})
         for case in cases:

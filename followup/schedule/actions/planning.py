@@ -15,6 +15,7 @@ from followup.schedule.actions.status import apply_status, patients_to_settle
 from followup.schedule.actions.work_items import close_items_of_closed_queries, raise_missing_items
 from followup.schedule.models import Visit, VisitAssessment
 from followup.schedule.rules import InfusionId, PlannedVisit, is_out_of_window, planned_visits
+from registry.batches import batches
 from registry.clock import local_date
 from registry.infusions.models import Infusion
 from registry.patients.models import Enrolment, Patient
@@ -66,8 +67,7 @@ def plan_visits(patient_ids: Iterable[int], *, now: datetime) -> Planned:
     plan = current_plan()
     total = Planned()
     ids = sorted(set(patient_ids))
-    for start in range(0, len(ids), PATIENTS_AT_A_TIME):
-        batch = ids[start : start + PATIENTS_AT_A_TIME]
+    for batch in batches(ids, PATIENTS_AT_A_TIME):
         total += _plan_batch(plan, batch, now)
         apply_status(batch)
     return total

@@ -12,6 +12,7 @@ from django.urls import reverse
 from followup.schedule.models import WorkItem
 from registry.access.models import Site, User
 from registry.audit.acting import because as with_reason
+from registry.batches import batches
 from registry.clock import local_date
 from registry.patients.models import Patient, Query
 
@@ -60,8 +61,8 @@ def raise_work_items(items: Iterable[WorkItem]) -> int:
 def _standing(sources: set[str]) -> set[tuple[str, str]]:
     found: set[tuple[str, str]] = set()
     ordered = sorted(sources)
-    for start in range(0, len(ordered), ROWS_AT_A_TIME):
-        rows = WorkItem.objects.open().filter(source__in=ordered[start : start + ROWS_AT_A_TIME])
+    for batch in batches(ordered):
+        rows = WorkItem.objects.open().filter(source__in=batch)
         found.update(rows.order_by("pk").values_list("kind", "source"))
     return found
 
@@ -93,8 +94,8 @@ def raise_items_for_queries(query_ids: Iterable[int], *, now: datetime) -> int:
     """One matter for each open deviation or contradiction at a site."""
     ids = list(query_ids)
     raised = 0
-    for start in range(0, len(ids), ROWS_AT_A_TIME):
-        queries = _open_queries().filter(pk__in=ids[start : start + ROWS_AT_A_TIME])
+    for batch in batches(ids):
+        queries = _open_queries().filter(pk__in=batch)
         raised += raise_work_items([_item(query, query.site, now) for query in queries if query.site])
     return raised
 
