@@ -11,7 +11,7 @@ from followup.reminders.totals import Totals
 from followup.schedule.actions import ensure_default_plan
 from followup.schedule.models import Timepoint, Visit
 from registry.access.models import Site
-from registry.patients.models import Patient
+from registry.patients.models import Patient, StatusEvent
 from tests.cast import NOW, TODAY
 
 
@@ -51,3 +51,9 @@ def sweep_on(day: date) -> Totals:
 
 def steps(visit: Visit, **only: Any) -> list[str]:
     return [row.step for row in Reminder.objects.filter(visit=visit, **only).order_by("pk")]
+
+
+def has_status(patient, status, **facts):
+    patient.status = status
+    patient.save()
+    StatusEvent.objects.create(patient=patient, status=status, on_date=f"{TODAY}", recorded_at=NOW, **facts)
