@@ -18,12 +18,15 @@ XLSX_UNPACKED_BYTES = 400 * 1024 * 1024
 
 
 class FileRefused(Exception):
-    """The file as a whole cannot be read; `code` names why."""
+    """The file as a whole cannot be read; `code` names why. `kept` is what may be stored for ever: where a file has
+    no headings, its first line is a person.
+    """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, *, kept: str = "") -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.kept = kept or message
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,7 @@ def _check_headings(headings: list[str]) -> None:
             raise FileRefused("blank_heading", f"Column {position} has no heading. Name it or remove it.")
         if heading in seen:
             raise FileRefused(
-                "duplicate_heading", f"The heading “{heading}” stands twice. Remove one of them."
-            )
+                "duplicate_heading", f"The heading “{heading}” stands twice. Remove one of them.",
+                kept=f"The heading of column {position} stands twice. Remove one of them.",
+            )  # fmt: skip
         seen.add(heading)

@@ -114,9 +114,12 @@ class StagedResource(Resource):
         known = {column.name for column in self.columns}
         if unknown := [heading for heading in headings if heading not in known]:
             names = ", ".join(f"“{heading}”" for heading in unknown)
+            places = ", ".join(str(n) for n, one in enumerate(headings, start=1) if one not in known)
+            rest = f"Known are: {', '.join(sorted(known))}."
             raise FileRefused(
-                "unknown_heading", f"Unknown heading {names}. Known are: {', '.join(sorted(known))}."
-            )
+                "unknown_heading", f"Unknown heading {names}. {rest}",
+                kept=f"Unknown heading in column {places}. {rest}",
+            )  # fmt: skip
         missing = [column.name for column in self.columns if column.required and column.name not in headings]
         if missing:
             raise FileRefused("missing_heading", f"The file lacks the heading {', '.join(missing)}.")

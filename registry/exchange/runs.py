@@ -4,8 +4,10 @@ Uploads and previews may hold names; they live as files only until the run ends.
 """
 
 import json
+import re
 import uuid
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ MAX_ATTEMPTS = 3
 PREVIEW_ROWS = 200
 KEEP_UPLOADS = timedelta(days=7)
 IDENTIFIERS = {"given_name", "family_name", "birth_date", "local_id", "phone", "email"}
+QUOTED = re.compile("“[^”]*”")
 
 
 class CannotContinue(Exception):
@@ -134,7 +137,7 @@ def _work(run: ImportRun, now: datetime) -> None:
             run,
             State.FAILED if isinstance(trouble, CannotContinue) else State.REFUSED,
             now,
-            message=str(trouble),
+            message=trouble.kept if isinstance(trouble, FileRefused) else str(trouble),
         )
     except Exception:
         _end(
@@ -194,29 +197,27 @@ def _end(
             counts |= {"created": 0, "updated": 0, "refused": report.rows - report.unchanged}
     with acting_as("system:worker", channel="import"):
         ImportRun.objects.filter(pk=run.pk, state=run.state).update(
-            state=state, message=message, report=json.dumps(_masked(report)) if report else "", lease_until=None,
+            state=state, message=message, report=json.dumps(_masked(run, report)) if report else "", lease_until=None,
             finished_at=now if ended else None, **counts,
         )  # fmt: skip
     if ended:
         transaction.on_commit(lambda: _discard(run, keep_preview=state == State.REFUSED))
 
 
-def _masked(report: Report) -> dict[str, Any]:
-    """The report without what people's cells said: it is kept for ever."""
+def _masked(run: ImportRun, report: Report) -> dict[str, Any]:
+    """The report without what people's cells said: it is kept for ever, and the trail keeps it too."""
     kept = report.as_dict()
-    kept["errors"] = [_without_value(error) for error in report.errors]
+    if any(column.name in IDENTIFIERS for column in resource_for(run.kind).columns):
+        # Any cell of such a file may hold a name: one column too few moves them all.
+        kept["errors"] = [_without_value(error) for error in report.errors]
+        kept["flags"] = json.loads(QUOTED.sub("“(not kept)”", json.dumps(kept["flags"], ensure_ascii=False)))
     return kept
 
 
 def _without_value(error: ErrorLine) -> dict[str, Any]:
-    value = "(not kept)" if error.column in IDENTIFIERS and error.value else error.value
-    return {
-        "row": error.row,
-        "column": error.column,
-        "value": value,
-        "code": error.code,
-        "message": error.message,
-    }
+    hidden = "(not kept)" if error.value else ""
+    message = error.message.replace(error.value, hidden) if error.value else error.message
+    return asdict(error) | {"value": hidden, "message": message}
 
 
 def _worth_showing(rows: list[Row]) -> list[Row]:

@@ -85,6 +85,29 @@ def test_the_kept_report_does_not_keep_what_identifies(nora: User, own_folder: P
     assert not AuditEntry.objects.filter(new__contains="31/12/1961").exists()
 
 
+HEADINGS, ADA, _ = GOOD.splitlines()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(f"{ADA}\n{ADA}\n", id="without headings"),
+        pytest.param(f"{HEADINGS}\nRIV,Ada,Canaryname,female,1960-05-02,,,2031-01-10,1.0\n", id="moved by a column"),
+        pytest.param(f"{HEADINGS}\nA-17,Ada,Canaryname,1960-05-02,Canaryname,,,,\n", id="a name for a sex"),
+        pytest.param(f"{HEADINGS},Canaryname,Canaryname\n", id="a heading twice"),
+        pytest.param(GOOD.replace(",1.0", ",Canaryname"), id="a name for a version"),
+    ],
+)
+def test_a_file_out_of_shape_leaves_nobodys_name_behind(nora: User, content: str) -> None:
+    run = send(nora, content)
+    work()
+    assert fresh(run).message or run.report
+    kept = run.message + run.report
+    for entry in AuditEntry.objects.filter(table_name="exchange_importrun"):
+        kept += entry.new + entry.old
+    assert not [word for word in ("canaryname", "1960-05-02", "a-17") if word in kept.lower()]
+
+
 def test_good_rows_alone_are_stored_when_asked(nora: User) -> None:
     run = send(nora, GOOD.replace("1961-05-02", "1961-15-02"), clean_rows=True)
     work()
