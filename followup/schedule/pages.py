@@ -148,7 +148,6 @@ def frame(visit: Visit, now: datetime) -> dict[str, Any]:
 
 
 def crumbs(patient_id: str) -> list[dict[str, str]]:
-    return [
-        {"label": patient_id, "url": reverse("desk:patient_record", args=[patient_id])},
-        {"label": "Visits", "url": reverse("schedule:patient_schedule", args=[patient_id])},
-    ]
+    """Not the record: the laboratory reads visits without it. The strip leads there for those who may."""
+    visits = reverse("schedule:patient_schedule", args=[patient_id])
+    return [{"label": f"Visits of {patient_id}", "url": visits}]

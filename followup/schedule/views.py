@@ -76,7 +76,6 @@ def patient_schedule(request: HttpRequest, patient_id: str) -> HttpResponse:
             :20
         ],
         "may_record": user.may("visits.record", patient.site_id),
-        "breadcrumbs": [pages.crumbs(patient_id)[0], {"label": "Visits", "url": ""}],
     }
     return _page(request, "schedule/patient_schedule.html", patient.site, context)
 
