@@ -71,7 +71,7 @@ def faults_of(desk: Desk, name: str, *, with_axe: bool) -> list[str]:
     page = desk.page
     facts = page.evaluate(FACTS)
     faults = fit(page, NARROW)
-    if with_axe:
+    if name not in seen_by_axe:
         faults += [f"narrow: {found}" for found in axe(page)]
     faults += fit(page, WIDE)
     if with_axe:
