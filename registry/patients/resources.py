@@ -80,6 +80,10 @@ class PatientResource(StagedResource):
         Column("height_cm", number(low="50", high="250", decimals=1, unit="cm")),
         Column("weight_kg", number(low="20", high="400", decimals=1, unit="kg")),
         Column("insulin_iu_per_day", number(low="0", high="1000", decimals=1, unit="IU/day")),
+        # As the export writes them. The status has a file of its own and is not taken from here.
+        Column("status", one_of(Status.values)),
+        Column("gender", text(40)),
+        Column("organs_absent", text(60)),
     )
 
     # What is there already ---------------------------------------------------------------------------------------
@@ -179,6 +183,7 @@ class PatientResource(StagedResource):
         consent, enrolled_on = _consent(row), row["enrolment_date"]
         if consent.version_named not in self.versions:
             row.flag(f"consent version “{consent.version_named}” is not known yet and is created")
+            self.versions.add(consent.version_named)  # said once a file
         if consent.signed_on > enrolled_on:
             row.flag(f"enrolled on {enrolled_on}, before consent on {consent.signed_on}")
         diagnosed = row["diabetes_diagnosis_date"]
@@ -246,7 +251,7 @@ def _new_patient(row: Row, site: Site) -> NewPatient:
     return NewPatient(
         site=site,
         patient_id=row["patient_id"] or "",
-        person=PersonFacts(sex_at_birth=row["sex"]),
+        person=PersonFacts(row["sex"], gender=row["gender"] or "", organs_absent=row["organs_absent"] or ""),
         identity=IdentityFacts(**identity),
         consent=_consent(row),
         enrolment=EnrolmentFacts(

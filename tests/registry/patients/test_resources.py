@@ -42,6 +42,20 @@ def test_a_new_patient_is_created_once(bring) -> None:
     )
 
 
+def test_a_new_consent_version_is_reported_once_a_file(bring) -> None:
+    report = bring(ROW, ROW.replace("RIV-17", "RIV-18").replace("0815", "0816").replace("Berg", "Tal"))
+    assert (report.created, report.flagged) == (2, 1)
+
+
+def test_what_the_export_wrote_comes_in(bring) -> None:
+    head = f"{HEAD},status,gender,organs_absent"
+    assert bring(f"{ROW},withdrawn,woman,uterus;ovaries", head=head).created == 1
+    patient = Patient.objects.get()
+    assert (patient.gender, patient.organs_absent) == ("woman", "uterus;ovaries")
+    assert patient.status == "enrolled"  # the status file says what became of them
+    assert bring(f"{ROW},withdrawn,woman,uterus;ovaries", head=head).unchanged == 1
+
+
 def test_a_blank_id_is_allocated_and_found_again_by_record_number(bring) -> None:
     row = ROW.replace("RIV-17", "")
     assert bring(row).created == 1
