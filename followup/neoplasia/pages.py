@@ -117,7 +117,7 @@ def conflicts(form: BaseForm, stored: dict[str, Any]) -> list[dict[str, str]]:
     """What this person typed beside what somebody else saved meanwhile, where they differ."""
     pairs = [(form[name], form[name].data or "", str(value or "")) for name, value in stored.items()]
     return [
-        {"label": str(field.label), "mine": mine, "theirs": theirs}
+        {"label": str(field.label), "stored": theirs, "typed": mine}
         for field, mine, theirs in pairs
         if mine != theirs
     ]

@@ -194,7 +194,7 @@ def conflicts(form: BaseForm, stored: Mapping[str, Any], names: Iterable[str]) -
         mine, theirs = form[name].data, stored.get(name)
         shown = [", ".join(value) if isinstance(value, list) else _shown(value) for value in (mine, theirs)]
         if shown[0] != shown[1]:
-            rows.append({"label": str(form[name].label), "mine": shown[0], "theirs": shown[1]})
+            rows.append({"label": str(form[name].label), "stored": shown[1], "typed": shown[0]})
     return rows
 
 

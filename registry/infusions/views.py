@@ -33,7 +33,7 @@ from registry.infusions.models import Infusion, InfusionDose, InfusionOrder, Rea
 from registry.infusions.terms import what_to_do
 from registry.partial_dates import in_words
 from registry.patients.models import Patient, Query
-from registry.patients.pages import patient_within
+from registry.patients.pages import conflicts, patient_within, with_version
 from registry.patients.queries import record_of
 from registry.saving import ChangedMeanwhile
 
@@ -317,7 +317,7 @@ def correct(request: HttpRequest, pk: int) -> HttpResponse:
         posted, initial=correction_initial(one), patient=one.patient, today=one.site.today()
     )
     doses = dose_forms(posted, first=dose_initial(standing), at_least=len(standing))
-    conflicts: list[dict[str, Any]] = []
+    found: list[dict[str, Any]] = []
     if _is_sent(request) and _are_valid(form, doses):
         given = form.columns()
         version, reason = given.pop("version"), given.pop("reason")
@@ -332,13 +332,13 @@ def correct(request: HttpRequest, pk: int) -> HttpResponse:
             messages.success(request, "The infusion is corrected; the earlier values stay in its history.")
             return redirect("infusions:infusion", pk=pk)
         except ChangedMeanwhile:
-            form, conflicts = _show_both(request, form, _infusion(user, pk, "infusions.record"))
+            form, found = _show_both(request, form, _infusion(user, pk, "infusions.record"))
         except actions.AlreadyRecorded as repeat:
             form.add_error("started" if given["infused_at"] else "infused_on", str(repeat))
         except (actions.NotPlausible, ValidationError) as error:
             _show_errors(form, error)
     return _form_page(
-        request, one.patient, form, doses, heading="Correct an infusion", conflicts=conflicts, infusion=one
+        request, one.patient, form, doses, heading="Correct an infusion", conflicts=found, infusion=one
     )
 
 
@@ -347,14 +347,9 @@ def _show_both(
 ) -> tuple[CorrectionForm, list[dict[str, Any]]]:
     """What is stored now beside what was typed here; saving again then goes over the newer version."""
     now_stored = correction_initial(stored)
-    conflicts = [
-        {"label": form.fields[name].label, "stored": value, "typed": form.cleaned_data[name]}
-        for name, value in now_stored.items()
-        if name != "version" and form.cleaned_data[name] != value
-    ]
-    typed = request.POST.copy()
-    typed["version"] = str(stored.version)
-    return CorrectionForm(typed, patient=stored.patient, today=stored.site.today()), conflicts
+    found = conflicts(form, {name: value for name, value in now_stored.items() if name != "version"})
+    typed = with_version(request, "version", stored.version)
+    return CorrectionForm(typed, patient=stored.patient, today=stored.site.today()), found
 
 
 @needs("infusions.record")

@@ -17,6 +17,7 @@ from registry import clock
 from registry.access.guards import needs, signed_in
 from registry.access.models import User
 from registry.patients.models import Query
+from registry.patients.pages import conflicts, with_version
 from registry.products import actions, rules
 from registry.products.forms import DonorForm, LotFilter, LotForm, LotStateForm, ReleaseTestsForm
 from registry.products.models import Donor, Lot, ReleaseTest
@@ -167,10 +168,9 @@ def _wanted(kind: str, one: Lot) -> str:
 def recipients(one: Lot, user: User) -> list[dict[str, Any]]:
     """Who received the lot, at the sites this person may look at. Nothing tells of others."""
     scope = user.scope("cells.view")
-    rows = Lot.objects.filter(pk=one.pk, infusiondose__isnull=False)
-    if not scope.everywhere:
-        rows = rows.filter(infusiondose__infusion__site__in=scope.site_ids)
-    named = rows.values(
+    # In one filter(): a second one would ask for any dose at these sites and then name the doses of all.
+    here = {} if scope.everywhere else {"infusiondose__infusion__site__in": scope.site_ids}
+    named = Lot.objects.filter(pk=one.pk, infusiondose__isnull=False, **here).values(
         infusion=F("infusiondose__infusion_id"),
         site=F("infusiondose__infusion__site_id"),
         site_code=F("infusiondose__infusion__site__code"),
@@ -214,7 +214,7 @@ def lot_add(request: HttpRequest) -> HttpResponse:
 def lot_edit(request: HttpRequest, pk: int) -> HttpResponse:
     one = get_object_or_404(Lot, pk=pk)
     form = LotForm(request.POST or None, instance=one)
-    conflicts: list[dict[str, object]] = []
+    found: list[dict[str, Any]] = []
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
         try:
@@ -223,28 +223,22 @@ def lot_edit(request: HttpRequest, pk: int) -> HttpResponse:
                 reason=given["reason"],
             )  # fmt: skip
         except ChangedMeanwhile:
-            form, conflicts = _show_both(form, Lot.objects.get(pk=pk), request)
+            form, found = _show_both(form, Lot.objects.get(pk=pk), request)
         else:
             messages.success(request, f"Lot {one} was changed.")
             return redirect("products:lot", pk=pk)
     context = {
-        "form": form, "conflicts": conflicts, "title": f"Change lot {one.code}", "submit_label": "Save the change",
+        "form": form, "conflicts": found, "title": f"Change lot {one.code}", "submit_label": "Save the change",
         "breadcrumbs": _crumbs("Change", lot=Lot.objects.get(pk=pk)), "donor_url": "",
         "cancel_url": reverse("products:lot", args=[pk]),
     }  # fmt: skip
     return render(request, "products/lot_form.html", context)
 
 
-def _show_both(form: LotForm, stored: Lot, request: HttpRequest) -> tuple[LotForm, list[dict[str, object]]]:
+def _show_both(form: LotForm, stored: Lot, request: HttpRequest) -> tuple[LotForm, list[dict[str, Any]]]:
     """What is stored now beside what was typed here; saving again then goes over the newer version."""
-    conflicts = [
-        {"label": form.fields[name].label, "stored": getattr(stored, name), "typed": form.cleaned_data[name]}
-        for name in LotForm.Meta.fields
-        if getattr(stored, name) != form.cleaned_data[name]
-    ]
-    typed = request.POST.copy()
-    typed["version"] = str(stored.version)
-    return LotForm(typed, instance=stored), conflicts
+    found = conflicts(form, {name: getattr(stored, name) for name in LotForm.Meta.fields})
+    return LotForm(with_version(request, "version", stored.version), instance=stored), found
 
 
 @needs("cells.record")

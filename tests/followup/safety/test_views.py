@@ -86,7 +86,7 @@ def test_a_save_that_comes_too_late_shows_both_peoples_values(event, nora, signe
     assert browser.post(address, mine | {"severity_grade": "2"}).status_code == 302
     late = browser.post(address, mine)
     assert late.status_code == 409
-    assert "Somebody else saved this" in page(late)
+    assert "Somebody else saved this record" in page(late)
     assert AdverseEvent.objects.get().severity_grade == 2
     assert browser.post(address, mine | {"version": "2"}).status_code == 302
     assert AdverseEvent.objects.get().severity_grade == 3
