@@ -7,13 +7,14 @@ from typing import Any
 from django.apps import apps
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models import Max, Min
+from django.db.models import Min
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
+from followup.reminders.models import SweepRun
+from followup.reminders.rules import SWEEP_MAX_AGE
 from registry import clock
 
-SWEEP_MAX_AGE = timedelta(minutes=15)
 QUEUE_MAX_AGE = timedelta(minutes=15)
 # Rows that wait for the worker: model, the states in which they wait, the moment they began to.
 QUEUES = {
@@ -86,9 +87,7 @@ def _migrations(now: datetime) -> str:
 
 def sweep_age(now: datetime) -> int:
     """Age in seconds of the last finished sweep: without sweeps nobody is reminded."""
-    # A sweep pretending to be later, as a demonstration may, says nothing about now.
-    whole = apps.get_model("reminders.SweepRun").objects.filter(error="", finished_at__lte=now)
-    finished_at = whole.aggregate(last=Max("finished_at"))["last"]
+    finished_at = SweepRun.last_whole_at(now)
     if finished_at is None:
         raise NotReady("none has finished yet; is the worker running?")
     age = now - finished_at

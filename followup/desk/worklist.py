@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from django.db.models import Count, Max
 
@@ -13,6 +13,7 @@ from followup.desk import waiting
 from followup.desk.waiting import CountedItem, CountedVisit
 from followup.desk.wording import assessment_words, counted, window_words
 from followup.reminders.models import SweepRun
+from followup.reminders.rules import SWEEP_MAX_AGE
 from followup.schedule.models import ContactAttempt, Visit, VisitAssessment, WorkItem
 from registry import clock
 from registry.access.models import Site, User
@@ -20,8 +21,6 @@ from registry.access.policy import ROLES
 from registry.partial_dates import in_words
 from registry.patients.identity import IdentityFacts
 from registry.patients.pages import read_identifiers
-
-SWEEP_IS_OLD = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
@@ -216,7 +215,7 @@ def _attempts(visits: Sequence[Visit]) -> dict[int, tuple[int, datetime]]:
 
 
 def _fill_sweep(work: Worklist, now: datetime) -> None:
-    last = SweepRun.objects.filter(error="", finished_at__lte=now).aggregate(last=Max("finished_at"))["last"]
+    last = SweepRun.last_whole_at(now)
     if last is not None:
         work.sweep_minutes = int((now - last).total_seconds() // 60)
-        work.sweep_is_old = now - last > SWEEP_IS_OLD
+        work.sweep_is_old = now - last > SWEEP_MAX_AGE

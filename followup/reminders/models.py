@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -122,3 +124,11 @@ class SweepRun(models.Model):
 
     def __str__(self) -> str:
         return f"sweep {self.started_at:%Y-%m-%d %H:%M}"
+
+    @classmethod
+    def last_whole_at(cls, now: datetime) -> datetime | None:
+        """When the last one finished. A sweep pretending to be later, as a demonstration may, says nothing about now."""
+        found: datetime | None = cls.objects.filter(error="", finished_at__lte=now).aggregate(
+            last=models.Max("finished_at")
+        )["last"]
+        return found

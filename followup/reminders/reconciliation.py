@@ -3,12 +3,13 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db.models import Exists, OuterRef
 
 from followup.reminders.models import MailMessage, Reminder, SweepRun
 from followup.reminders.raising import SitePlan, site_wishes
+from followup.reminders.rules import SWEEP_MAX_AGE
 from followup.reminders.standing import out_of_reach
 from followup.reminders.totals import Totals, count
 from followup.schedule.models import Visit
@@ -17,8 +18,6 @@ from registry.access.models import Site
 from registry.audit.models import AuditEntry
 from registry.infusions.models import Infusion
 from registry.patients.models import Enrolment, Patient, Status
-
-SWEEP_MAX_AGE = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ RECIPIENTS: dict[str, tuple[str, ...]] = {
     "escalated": ("investigator", "site_manager", "coordinator"),
 }
 
+SWEEP_MAX_AGE = timedelta(minutes=15)  # three intervals; older, nobody may count on being reminded
 _RANKS = {step: rank for rank, step in enumerate(STEPS)}
 
 

@@ -9,19 +9,21 @@ from django.test import RequestFactory
 from django.urls import reverse
 
 from config import health
+from followup.reminders.models import SweepRun
+from registry.audit.acting import acting_as
 
 NOW = datetime(2031, 3, 30, 1, 30, tzinfo=UTC)
 
 
 @pytest.fixture
-def swept(monkeypatch):
+def swept(db, monkeypatch):
     """Sets how long ago the last sweep finished; nothing waits in the queues."""
     monkeypatch.setattr(health, "QUEUES", {})
 
     def set_age(age: timedelta | None) -> None:
-        model = mock.Mock()
-        model.objects.filter.return_value.aggregate.return_value = {"last": NOW - age if age is not None else None}
-        monkeypatch.setattr(health.apps, "get_model", lambda label: model)
+        if age is not None:
+            with acting_as("system:worker"):
+                SweepRun.objects.create(started_at=NOW - age, as_of=NOW - age, finished_at=NOW - age)
 
     return set_age
 
