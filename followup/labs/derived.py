@@ -12,7 +12,6 @@ from decimal import Decimal
 from followup.labs import indices
 from followup.labs.units import CANONICAL_PLACES
 
-STATUSES = ("ok", "not_interpretable", "not_computable")
 INSULIN_STATUSES = ("on_insulin", "no_insulin", "unknown")
 
 UNITS = {

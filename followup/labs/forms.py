@@ -53,12 +53,12 @@ class SampleForm(forms.Form):
         return day
 
     def collection(self) -> Collection:
-        data = self.cleaned_data
+        answers = self.cleaned_data
         return Collection(
-            on=data["collected_on"],
+            on=answers["collected_on"],
             at=self._moment(),
-            laboratory=data["laboratory"],
-            accession=data["accession"],
+            laboratory=answers["laboratory"],
+            accession=answers["accession"],
         )
 
     def _moment(self) -> datetime | None:

@@ -109,17 +109,17 @@ def result_correct(request: HttpRequest, pk: int) -> HttpResponse:
     result = _result(user, pk)
     form = CorrectionForm(request.POST or None, initial=_as_stored(result), result=result)
     if request.method == "POST" and form.is_valid():
-        data = form.cleaned_data
+        answers = form.cleaned_data
         entry = Entry(
-            analyte=result.analyte, value=data["value"], unit=data["unit"],
-            fasting=ANSWERS.get(data["fasting"]), insulin_free=ANSWERS.get(data["insulin_free"]),
+            analyte=result.analyte, value=answers["value"], unit=answers["unit"],
+            fasting=ANSWERS.get(answers["fasting"]), insulin_free=ANSWERS.get(answers["insulin_free"]),
         )  # fmt: skip
         try:
             correct_result(
                 result=result,
                 entry=entry,
-                reason=data["reason"],
-                version=data["version"],
+                reason=answers["reason"],
+                version=answers["version"],
                 by=user,
                 now=clock.now(),
             )
@@ -141,10 +141,10 @@ def result_withdraw(request: HttpRequest, pk: int) -> HttpResponse:
     result = _result(user, pk)
     form = WithdrawalForm(request.POST or None, initial={"version": result.version})
     if request.method == "POST" and form.is_valid():
-        data = form.cleaned_data
+        answers = form.cleaned_data
         try:
             withdraw_result(
-                result=result, reason=data["reason"], version=data["version"], by=user, now=clock.now()
+                result=result, reason=answers["reason"], version=answers["version"], by=user, now=clock.now()
             )
         except ChangedMeanwhile:
             _say_what_stands(form, _result(user, pk))

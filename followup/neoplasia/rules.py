@@ -29,7 +29,6 @@ SECTIONS = {
     IMAGING: "Imaging",
     SCREENING: "Screening for the age",
 }
-NEEDS_THE_PERSON = (PHYSICAL, IMAGING)
 NORMAL, ABNORMAL = "normal", "abnormal"
 ANSWERS: dict[str, dict[str, str]] = {
     HISTORY: {"no": "No", "yes": "Yes"},

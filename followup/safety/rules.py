@@ -11,7 +11,6 @@ from decimal import Decimal
 from followup.safety.ctcae import RESPIRATORY_SOC, CtcaeTerm, grade_exists, other_specify_for, term_for
 from registry.partial_dates import certainly_before
 
-HYPOGLYCAEMIA_VERSION = "ADA-2018"
 RESPIRATORY_HOURS_AFTER_IV = 48
 
 # Grades from values ----------------------------------------------------------------------------------------------------

@@ -2,8 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, timedelta
 
 from dateutil.relativedelta import relativedelta
 
@@ -252,18 +251,3 @@ def _joined(booking: Booking, visit: PlannedVisit) -> Booking:
         opens=max(booking.opens, visit.opens),
         closes=min(booking.closes, visit.closes),
     )
-
-
-def day_bounds_utc(day: date, zone: str) -> tuple[datetime, datetime]:
-    """The moments (UTC) at which this calendar day begins and ends in the zone; the end is the beginning of
-    the next day.
-
-    A day is 23, 24 or 25 hours long where clocks change, and empty where the calendar skipped it (30 Dec
-    2011 in Apia). Where midnight does not exist the day begins at the change; where it comes twice, at the
-    first.
-    """
-    return _midnight_utc(day, zone), _midnight_utc(day + timedelta(days=1), zone)
-
-
-def _midnight_utc(day: date, zone: str) -> datetime:
-    return datetime.combine(day, time.min, tzinfo=ZoneInfo(zone)).astimezone(UTC)

@@ -53,15 +53,15 @@ class TreatmentForm(forms.Form):
         self.today = today
 
     def clean(self) -> dict[str, Any]:
-        data = self.cleaned_data
-        start, stop = data.get("start_date", ""), data.get("stop_date", "")
+        answers = self.cleaned_data
+        start, stop = answers.get("start_date", ""), answers.get("stop_date", "")
         if start and earliest(start) > self.today:
             self.add_error(
                 "start_date", "This date has not come yet. Record the treatment once it has started."
             )
         if start and stop and certainly_before(stop, start):
             self.add_error("stop_date", "The stop lies before the start. Check both dates.")
-        return data
+        return answers
 
     def facts(self) -> TreatmentFacts:
         names = TreatmentFacts.__dataclass_fields__

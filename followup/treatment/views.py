@@ -70,10 +70,10 @@ def treatment_stop(request: HttpRequest, pk: int) -> HttpResponse:
         request.POST or None, initial={"version": treatment.version}, start_date=treatment.start_date
     )
     if request.method == "POST" and form.is_valid():
-        data = form.cleaned_data
+        answers = form.cleaned_data
         try:
             stop_treatment(
-                treatment=treatment, stop_date=data["stop_date"], reason=data["reason"], version=data["version"],
+                treatment=treatment, stop_date=answers["stop_date"], reason=answers["reason"], version=answers["version"],
                 by=user, now=clock.now(),
             )  # fmt: skip
         except ChangedMeanwhile:
@@ -94,11 +94,11 @@ def treatment_correct(request: HttpRequest, pk: int) -> HttpResponse:
     today = treatment.site.today()
     form = CorrectionForm(request.POST or None, initial=stored | {"version": treatment.version}, today=today)
     if request.method == "POST" and form.is_valid():
-        data = form.cleaned_data
+        answers = form.cleaned_data
         try:
             correct_treatment(
-                treatment=treatment, facts=form.facts(), reason=data["correction_reason"],
-                version=data["version"], by=user, now=clock.now(),
+                treatment=treatment, facts=form.facts(), reason=answers["correction_reason"],
+                version=answers["version"], by=user, now=clock.now(),
             )  # fmt: skip
         except AlreadyRecorded as error:
             form.add_error("drug", str(error))
@@ -122,10 +122,14 @@ def treatment_withdraw(request: HttpRequest, pk: int) -> HttpResponse:
     treatment = _treatment(user, pk)
     form = WithdrawalForm(request.POST or None, initial={"version": treatment.version})
     if request.method == "POST" and form.is_valid():
-        data = form.cleaned_data
+        answers = form.cleaned_data
         try:
             withdraw_treatment(
-                treatment=treatment, reason=data["reason"], version=data["version"], by=user, now=clock.now()
+                treatment=treatment,
+                reason=answers["reason"],
+                version=answers["version"],
+                by=user,
+                now=clock.now(),
             )
         except ChangedMeanwhile:
             _say_what_stands(form, _treatment(user, pk))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, ClassVar
 
+from registry.batches import batches
 from registry.clock import local_date
 from registry.exchange import cells
 from registry.exchange.cells import Column
@@ -28,7 +29,6 @@ BATCH = 500
 FROM_LOT = ("tissue_source", "donor_relation", "cell_type")
 DOSE_COLUMNS = (*FROM_LOT, "cells_total", "viability_percent")
 INFUSION_COLUMNS = ("route", "weight_kg")
-COMPUTED = ("viable_cells", "cells_per_kg", "sequence")
 
 Key = tuple[int, date | datetime]
 FIRST = datetime.min.replace(tzinfo=UTC)
@@ -141,7 +141,7 @@ class InfusionResource(StagedResource):
         ids = sorted({group.patient.pk for group in self.groups.values()})
         days: dict[tuple[int, date], set[datetime | None]] = defaultdict(set)
         self.doses: dict[int, dict[int, InfusionDose]] = defaultdict(dict)
-        for some in (ids[start : start + BATCH] for start in range(0, len(ids), BATCH)):
+        for some in batches(ids):
             for infusion in Infusion.objects.select_related("order").filter(patient__in=some):
                 days[(infusion.patient_id, infusion.infused_on)].add(infusion.infused_at)
                 key = (infusion.patient_id, infusion.infused_at or infusion.infused_on)

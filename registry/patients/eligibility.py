@@ -53,10 +53,3 @@ class Eligibility(models.Model):
 
     def __str__(self) -> str:
         return f"eligibility of patient {self.patient_id}"
-
-
-EXCLUSIONS = (
-    "cancer_last_5_years", "open_suspicion", "gad65_positive", "low_c_peptide", "pregnant", "egfr_below_30", "hiv",
-    "hepatitis_b", "hepatitis_c", "bleeding_risk", "contrast_allergy",
-)  # fmt: skip
-EXPECTED_YES = ("screening_up_to_date", "baseline_neoplasia_check")

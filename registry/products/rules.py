@@ -19,17 +19,18 @@ Results = Mapping[str, str | None]
 # ── Limits ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def _leaves_open(comparator: str, value: Decimal, limit: Decimal) -> bool:
+    """`<100` leaves a limit of 50 open, and `>10` too."""
+    return (comparator == "<" and value > limit) or (comparator == ">" and value < limit)
+
+
 @dataclass(frozen=True)
 class AtLeast:
     limit: Decimal
 
     def verdict(self, result: str | None) -> str:
         comparator, value = _number(result)
-        if (
-            value is None
-            or (comparator == "<" and value > self.limit)
-            or (comparator == ">" and value < self.limit)
-        ):
+        if value is None or _leaves_open(comparator, value, self.limit):
             return INCOMPLETE
         if comparator == "<":
             return FAIL
@@ -42,11 +43,7 @@ class AtMost:
 
     def verdict(self, result: str | None) -> str:
         comparator, value = _number(result)
-        if (
-            value is None
-            or (comparator == "<" and value > self.limit)
-            or (comparator == ">" and value < self.limit)
-        ):
+        if value is None or _leaves_open(comparator, value, self.limit):
             return INCOMPLETE
         if comparator == ">":
             return FAIL

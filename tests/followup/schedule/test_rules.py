@@ -1,5 +1,4 @@
-from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
+from datetime import date, timedelta
 from random import Random
 
 import pytest
@@ -13,32 +12,16 @@ from followup.schedule.rules import (
     add_offset,
     choose_visit,
     coinciding,
-    day_bounds_utc,
     is_out_of_window,
     nearest_open_day,
     planned_visits,
     visit_status,
     window_for,
 )
-from registry.clock import local_date
 
 PLAN = read_plan(DEFAULT_PLAN_PATH)
 DAYS = st.dates(min_value=date(1990, 1, 1), max_value=date(2080, 12, 31))
 INFUSIONS = st.lists(DAYS, max_size=4).map(lambda days: list(enumerate(days, start=8)))
-ZONES = st.sampled_from(
-    [
-        "Europe/London",
-        "America/New_York",
-        "Australia/Lord_Howe",
-        "Asia/Kathmandu",
-        "Pacific/Apia",
-        "Africa/Casablanca",
-        "Pacific/Kiritimati",
-        "America/Havana",
-        "Asia/Beirut",
-        "UTC",
-    ]
-)
 
 
 @pytest.mark.parametrize(
@@ -277,36 +260,3 @@ def test_every_visit_is_in_exactly_one_booking_that_suits_it(
     shuffled = list(visits)
     random.shuffle(shuffled)
     assert coinciding(shuffled) == bookings
-
-
-@pytest.mark.parametrize(
-    ("zone", "day", "hours"),
-    [
-        ("Europe/London", date(2027, 3, 28), 23),
-        ("Europe/London", date(2027, 10, 31), 25),
-        ("Australia/Lord_Howe", date(2026, 10, 4), 23.5),
-        ("Pacific/Apia", date(2011, 12, 30), 0),
-        ("Asia/Kathmandu", date(2027, 5, 1), 24),
-    ],
-)
-def test_length_of_a_local_day(zone: str, day: date, hours: float) -> None:
-    begins, ends = day_bounds_utc(day, zone)
-    assert (ends - begins).total_seconds() == hours * 3600
-
-
-def test_the_last_day_of_a_window_ends_at_the_sites_midnight() -> None:
-    assert day_bounds_utc(date(2027, 7, 1), "America/New_York")[1] == datetime(2027, 7, 2, 4, tzinfo=UTC)
-
-
-@given(DAYS, ZONES)
-def test_local_days_follow_each_other_without_gap_or_overlap(day: date, zone: str) -> None:
-    days = [day + timedelta(days=shift) for shift in range(3)]
-    for first, second in pairwise(days):
-        assert day_bounds_utc(first, zone)[1] == day_bounds_utc(second, zone)[0]
-        assert day_bounds_utc(first, zone)[0] <= day_bounds_utc(first, zone)[1]
-
-
-@given(st.datetimes(datetime(1995, 1, 1), datetime(2037, 1, 1), timezones=st.just(UTC)), ZONES)
-def test_a_moment_lies_within_the_bounds_of_its_local_day(moment: datetime, zone: str) -> None:
-    begins, ends = day_bounds_utc(local_date(moment, zone), zone)
-    assert begins <= moment < ends
