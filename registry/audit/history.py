@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -49,9 +49,13 @@ class Step:
     changes: list[Change]
 
 
-def history_of(row: models.Model, *, before: int | None = None) -> tuple[list[Step], int | None]:
-    """Newest first: the row itself and the rows that hang on it. The number is where the next page starts."""
-    entries = AuditEntry.objects.filter(_about(row))
+def history_of(
+    row: models.Model, *, below: Callable[[type[models.Model]], bool], before: int | None = None
+) -> tuple[list[Step], int | None]:
+    """Newest first: the row itself and the rows of the kinds `below` that hang on it. The number is where the next
+    page starts.
+    """
+    entries = AuditEntry.objects.filter(_about(row, below))
     if before:
         entries = entries.filter(pk__lt=before)
     found = list(entries.order_by("-pk")[: SHOWN + 1])
@@ -59,13 +63,13 @@ def history_of(row: models.Model, *, before: int | None = None) -> tuple[list[St
     return [_step(entry) for entry in found[:SHOWN]], more
 
 
-def _about(row: models.Model) -> Q:
+def _about(row: models.Model, below: Callable[[type[models.Model]], bool]) -> Q:
     about = Q(table_name=row._meta.db_table, row_id=str(row.pk))
     for relation in row._meta.related_objects:
         model = relation.related_model
         if relation.field.name != row._meta.model_name or not isinstance(model, type):
             continue
-        if model in audited_models():
+        if model in audited_models() and below(model):
             ids = [
                 str(pk)
                 for pk in model._default_manager.filter(**{relation.field.name: row}).values_list(

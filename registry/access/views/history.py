@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -25,7 +26,8 @@ def history(request: HttpRequest, label: str, pk: int) -> HttpResponse:
     user = signed_in(request)
     row = _visible_row(user, label, pk)
     before = request.GET.get("before", "")
-    steps, more = history_of(row, before=int(before) if before.isdecimal() else None)
+    is_number = before.isdecimal() and len(before) < 19
+    steps, more = history_of(row, before=int(before) if is_number else None, below=_shown_below(user, row))
     site = site_of(row)
     zone = site.time_zone if site else "UTC"
     context = {
@@ -62,12 +64,33 @@ def _visible_row(user: User, label: str, pk: int) -> models.Model:
         raise Http404("This kind of record has no history.")
     row = get_object_or_404(model._default_manager, pk=pk)
     scope, site = user.scope("audit.view"), site_of(row)
-    if scope.everywhere or (scope.covers(site.pk) if site else _is_of_no_site(model)):
+    if scope.everywhere or (scope.covers(site.pk) if site else _is_shared(model)):
         return row
     raise Http404("There is no such record at your sites.")
 
 
-def _is_of_no_site(model: type[models.Model]) -> bool:
-    """Lots, donors and plans belong to every site; accounts and roles to none, and are for those who see all."""
+def _is_shared(model: type[models.Model]) -> bool:
+    """Lots, plans and laboratories belong to every site. What belongs to a person - an account, a message, a file
+    brought in - is for those who see all sites.
+    """
     names = {field.name for field in model._meta.concrete_fields}
-    return model._meta.app_label != "access" and not names & {"site", "patient", "user"}
+    return model._meta.app_label != "access" and "patient" not in names and not _hangs_on(model, (Site, User))
+
+
+def _hangs_on(
+    model: type[models.Model], owners: tuple[type[models.Model], ...] = (Site,), hops: int = HOPS
+) -> bool:
+    """Whether every row of this kind is owned by one of `owners`, by its own column or by the record it hangs on."""
+    parents = [field for field in model._meta.concrete_fields if isinstance(field, models.ForeignKey)]
+    if any(field.related_model in owners for field in parents):
+        return True
+    above = [
+        field.related_model for field in parents if not field.null and isinstance(field.related_model, type)
+    ]
+    return hops > 0 and any(_hangs_on(one, owners, hops - 1) for one in above)
+
+
+def _shown_below(user: User, row: models.Model) -> Callable[[type[models.Model]], bool]:
+    """Below a record that sites share, the rows of the sites are not for those who see some of them only."""
+    sees_all = user.scope("audit.view").everywhere or isinstance(row, Site) or _hangs_on(type(row))
+    return lambda model: sees_all or not _hangs_on(model)

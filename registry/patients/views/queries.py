@@ -35,7 +35,7 @@ def query_list(request: HttpRequest) -> HttpResponse:
     if chosen.get("site"):
         everything = everything.filter(site=chosen["site"])
     before = request.GET.get("before", "")
-    page = everything.filter(pk__lt=int(before)) if before.isdecimal() else everything
+    page = everything.filter(pk__lt=int(before)) if before.isdecimal() and len(before) < 19 else everything
     found = list(page.order_by("-pk")[: PAGE + 1])
     pager: dict[str, Any] = {
         "text": f"{len(found[:PAGE])} of {everything.count()}, newest first", "cut_off": clock.now(),

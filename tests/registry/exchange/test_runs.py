@@ -92,7 +92,9 @@ HEADINGS, ADA, _ = GOOD.splitlines()
     "content",
     [
         pytest.param(f"{ADA}\n{ADA}\n", id="without headings"),
-        pytest.param(f"{HEADINGS}\nRIV,Ada,Canaryname,female,1960-05-02,,,2031-01-10,1.0\n", id="moved by a column"),
+        pytest.param(
+            f"{HEADINGS}\nRIV,Ada,Canaryname,female,1960-05-02,,,2031-01-10,1.0\n", id="moved by a column"
+        ),
         pytest.param(f"{HEADINGS}\nA-17,Ada,Canaryname,1960-05-02,Canaryname,,,,\n", id="a name for a sex"),
         pytest.param(f"{HEADINGS},Canaryname,Canaryname\n", id="a heading twice"),
         pytest.param(GOOD.replace(",1.0", ",Canaryname"), id="a name for a version"),
