@@ -39,7 +39,9 @@ if url := os.environ.get("TEST_REDIS_URL"):
 os.environ["FAIL_INVALID_TEMPLATE_VARS"] = "true"  # read by pytest-django
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
 django.setup()
-settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the product's are slow on purpose
+settings.PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.MD5PasswordHasher"
+]  # the product's are slow on purpose
 
 pytest_plugins = ["tests.cast"]  # the fixtures of every test, loaded now that Django is set up
 

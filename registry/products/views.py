@@ -170,15 +170,19 @@ def recipients(one: Lot, user: User) -> list[dict[str, Any]]:
     scope = user.scope("cells.view")
     # In one filter(): a second one would ask for any dose at these sites and then name the doses of all.
     here = {} if scope.everywhere else {"infusiondose__infusion__site__in": scope.site_ids}
-    named = Lot.objects.filter(pk=one.pk, infusiondose__isnull=False, **here).values(
-        infusion=F("infusiondose__infusion_id"),
-        site=F("infusiondose__infusion__site_id"),
-        site_code=F("infusiondose__infusion__site__code"),
-        patient_id=F("infusiondose__infusion__patient__patient_id"),
-        infused_on=F("infusiondose__infusion__infused_on"),
-        cells=F("infusiondose__cells_total"),
-        per_kg=F("infusiondose__viable_cells_per_kg"),
-    ).order_by("infused_on", "patient_id", "infusion")
+    named = (
+        Lot.objects.filter(pk=one.pk, infusiondose__isnull=False, **here)
+        .values(
+            infusion=F("infusiondose__infusion_id"),
+            site=F("infusiondose__infusion__site_id"),
+            site_code=F("infusiondose__infusion__site__code"),
+            patient_id=F("infusiondose__infusion__patient__patient_id"),
+            infused_on=F("infusiondose__infusion__infused_on"),
+            cells=F("infusiondose__cells_total"),
+            per_kg=F("infusiondose__viable_cells_per_kg"),
+        )
+        .order_by("infused_on", "patient_id", "infusion")
+    )
     sees, opens = user.scope("patients.view"), user.scope("infusions.view")
     return [
         row | {"may_open": sees.covers(row["site"]), "may_open_infusion": opens.covers(row["site"])}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from registry import clock
@@ -83,6 +84,19 @@ def test_the_kept_report_does_not_keep_what_identifies(nora: User, own_folder: P
     assert "31/12/1961" not in fresh(run).report
     assert "(not kept)" in run.report
     assert not AuditEntry.objects.filter(new__contains="31/12/1961").exists()
+
+
+def test_the_form_of_somebody_else_sends_nothing(
+    nora: User, ines: User, dele: User, own_folder: Path
+) -> None:
+    first = send(nora, form="hers")
+    with pytest.raises(PermissionDenied):
+        send(dele, form="hers")
+    exports.request_export(site=None, form_token="hers", by=ines, now=NOW)
+    with pytest.raises(PermissionDenied):
+        exports.request_export(site=None, form_token="hers", by=nora, now=NOW)
+    assert (ImportRun.objects.get(), ExportRun.objects.count()) == (first, 1)
+    assert [path.name for path in (own_folder / "imports").iterdir()] == [first.stored_as]
 
 
 HEADINGS, ADA, _ = GOOD.splitlines()
