@@ -61,6 +61,7 @@ def today(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "work": work,
+        "show_all": show_all,
         "title_site": _title_site(form.site, sites),
         "site_days": days,
         "nobody_late": f"Nobody was overdue on {' / '.join(dict.fromkeys(in_words(e['day']) for e in days))}.",

@@ -20,6 +20,7 @@ WORK, LATE, DUE = "work", "late", "due"
 ROWS = {WORK: 25, LATE: 25, DUE: 15}
 OF_ONE_KIND = 5  # many deviations are one matter until somebody asks to see them all
 NO_LIMIT = 1_000_000
+ROWS_ON_A_PAGE = 500  # as many visits as a browser can list at once; the count still says how many there are
 DAYS_AHEAD = 7
 LONGEST_WINDOW_DAYS = 400  # lets the index on target dates find what may have opened
 
@@ -131,7 +132,7 @@ def _sites_by_day(sites: Iterable[Site], days: Mapping[int, date]) -> dict[date,
 
 
 def _room(group: str, show_all: str) -> int:
-    return NO_LIMIT if show_all == group else ROWS[group]
+    return ROWS_ON_A_PAGE if show_all == group else ROWS[group]
 
 
 def _one_if(condition: Q) -> Case:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from followup.desk import waiting
 from followup.desk.waiting import ROWS
 from followup.schedule.models import ContactAttempt
 from registry import clock
@@ -86,6 +87,16 @@ def test_the_count_is_whole_when_the_list_is_not(signed_in, nora, riverside, enr
     assert page.count(">Late<") == ROWS["late"] + 1
     assert f"Show all {number} late" in page
     assert text_of(signed_in(nora), "/today/?all=late").count(">Late<") == number + 1
+
+
+def test_a_page_of_all_has_an_end_and_says_so(signed_in, nora, riverside, enrolled, monkeypatch):
+    monkeypatch.setattr(waiting, "ROWS_ON_A_PAGE", 3)
+    for one in range(5):
+        visit_of(enrolled(riverside, one), "M12", closes_in=-1 - one)
+    page = text_of(signed_in(nora), "/today/?all=late")
+    assert page.count(">Late<") == 3 + 1
+    assert "5 late" in page
+    assert "The 3 that have been late longest. The others follow as these are dealt with" in page
 
 
 def test_no_filter_hides_how_many_are_overdue(signed_in, cora, riverside, harbour, enrolled):
