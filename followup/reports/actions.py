@@ -9,6 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
@@ -82,8 +83,12 @@ def _ask(run: ReportRun, form_token: str, by: User, now: datetime) -> ReportRun:
     try:
         with transaction.atomic():
             run.save()
-    except IntegrityError:  # the second of two clicks at the same moment
-        return ReportRun.objects.get(form_token=form_token, requested_by=by)
+    except (
+        IntegrityError
+    ) as taken:  # the second of two clicks at the same moment, or the form of somebody else
+        if twin := ReportRun.objects.filter(form_token=form_token, requested_by=by).first():
+            return twin
+        raise PermissionDenied("This form was sent by somebody else. Open it again.") from taken
     return run
 
 

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from registry.access.models import Site, SiteScope, User
@@ -33,7 +35,17 @@ def request_export(*, site: Site | None, form_token: str, by: User, now: datetim
     """The same form sent twice is one export."""
     if existing := ExportRun.objects.filter(form_token=form_token, requested_by=by).first():
         return existing
-    return ExportRun.objects.create(site=site, form_token=form_token, requested_by=by, requested_at=now)
+    try:
+        with transaction.atomic():
+            return ExportRun.objects.create(
+                site=site, form_token=form_token, requested_by=by, requested_at=now
+            )
+    except (
+        IntegrityError
+    ) as taken:  # the second of two clicks at the same moment, or the form of somebody else
+        if twin := ExportRun.objects.filter(form_token=form_token, requested_by=by).first():
+            return twin
+        raise PermissionDenied("This form was sent by somebody else. Open it again.") from taken
 
 
 def work_waiting(*, now: Callable[[], datetime]) -> int:

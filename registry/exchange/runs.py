@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
 
 from registry.access.models import User
 from registry.audit.acting import acting_as
@@ -63,10 +64,19 @@ def upload(
     with path.open("wb") as target:
         for chunk in file.chunks():
             target.write(chunk)
-    return ImportRun.objects.create(
-        kind=kind, file_name=name, stored_as=stored_as, sha256=digest(path), clean_rows=clean_rows, reason=reason,
-        form_token=form_token, requested_by=by, requested_at=now,
-    )  # fmt: skip
+    try:
+        with transaction.atomic():
+            return ImportRun.objects.create(
+                kind=kind, file_name=name, stored_as=stored_as, sha256=digest(path), clean_rows=clean_rows,
+                reason=reason, form_token=form_token, requested_by=by, requested_at=now,
+            )  # fmt: skip
+    except (
+        IntegrityError
+    ) as taken:  # the second of two clicks at the same moment, or the form of somebody else
+        path.unlink()
+        if twin := ImportRun.objects.filter(form_token=form_token, requested_by=by).first():
+            return twin
+        raise PermissionDenied("This form was sent by somebody else. Open it again.") from taken
 
 
 def confirm(*, run: ImportRun, by: User) -> None:
