@@ -101,12 +101,15 @@ def test_insert_or_replace_leaves_a_deletion_and_an_insertion() -> None:
 def test_copy_is_caught() -> None:
     if connection.vendor == "sqlite":
         return  # COPY exists on PostgreSQL alone; executemany above is its nearest kin here
-    with acting_as("system:command"), connection.cursor() as cursor:
-        with cursor.copy(
+    with (
+        acting_as("system:command"),
+        connection.cursor() as cursor,
+        cursor.copy(
             "COPY access_site (code, name, country, time_zone, closed_weekdays, next_serial, version) FROM STDIN"
-        ) as copy:
-            copy.write_row(("A", "x", "GB", "Europe/London", "", 1, 1))
-            copy.write_row(("B", "x", "GB", "Europe/London", "", 1, 1))
+        ) as copy,
+    ):
+        copy.write_row(("A", "x", "GB", "Europe/London", "", 1, 1))
+        copy.write_row(("B", "x", "GB", "Europe/London", "", 1, 1))
     assert len(entries("insert")) == 2
 
 
@@ -158,7 +161,8 @@ def test_a_whole_trail_verifies_sealed_and_unsealed(nora: User) -> None:
         assert first is not None
         assert seals.verify() == []
         second = seals.seal(now=NOW)
-    assert second is not None and second.digest != first.digest == AuditSeal.objects.get(pk=first.pk).digest
+    assert second is not None
+    assert second.digest != first.digest == AuditSeal.objects.get(pk=first.pk).digest
     assert seals.verify() == []
     assert seals.seal(now=NOW) is None
 
