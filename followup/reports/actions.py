@@ -25,7 +25,7 @@ from registry.clock import local_date
 from registry.patients.models import Patient
 
 State = ReportRun.State
-LEASE = timedelta(minutes=15)
+LEASE = timedelta(minutes=5)
 MAX_ATTEMPTS = 3
 SAFETY_ACT = "reports.make_safety"
 

@@ -20,7 +20,7 @@ from registry.exchange.models import ExportRun
 from registry.exchange.reading import digest
 
 State = ExportRun.State
-LEASE = timedelta(minutes=15)
+LEASE = timedelta(minutes=5)
 MAX_ATTEMPTS = 3
 ACT = "export.pseudonymised"
 

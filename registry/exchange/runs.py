@@ -25,7 +25,7 @@ from registry.exchange.reading import FileRefused, digest
 from registry.exchange.resources import Context, Row, resource_for
 
 State = ImportRun.State
-LEASE = timedelta(minutes=10)
+LEASE = timedelta(minutes=5)
 MAX_ATTEMPTS = 3
 PREVIEW_ROWS = 200
 KEEP_UPLOADS = timedelta(days=7)
