@@ -22,7 +22,8 @@ from registry.exchange.reading import TableFile
 from registry.exchange.resources import CREATE, Context, resource_for
 from registry.infusions.actions import record_infusion
 from registry.infusions.judging import DoseGiven
-from registry.patients.models import Patient
+from registry.patients.models import Patient, Query
+from registry.patients.queries import close_query
 from registry.patients.status import StatusFacts, record_status
 from registry.products.models import Lot
 
@@ -62,7 +63,21 @@ def build(*, sites: int, patients: int, seed: int, today: date, password: str) -
     for number in range(patients):
         site = chosen[number % len(chosen)][0]
         _tell(make_story(number, site=site, lots=shelf, today=today, seed=seed), today, seed)
+    _close_old_queries(today)
     return accounts
+
+
+def _close_old_queries(today: date) -> None:
+    """Questions are answered within weeks; those of the last two months are still open."""
+    moment = _noon(today) - timedelta(days=1)
+    with _at(moment) as now:
+        coordinator = User.objects.get(username="coordinator")
+        for query in Query.objects.filter(status="open", opened_at__lt=moment - timedelta(days=60)).order_by(
+            "pk"
+        ):
+            close_query(
+                query=query, because="Seen with the source; the record is right.", by=coordinator, now=now
+            )
 
 
 def bring_in(kind: str, lines: rows.Rows, now: datetime) -> None:

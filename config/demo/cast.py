@@ -37,6 +37,7 @@ STAFF = [
     ("product", "product", "Pia Product", False),
     ("auditor", "auditor", "Aude Auditor", False),
     ("admin", "administrator", "Adam Administrator", False),
+    ("admin2", "administrator", "Ada Administrator", False),  # whoever asks for an account does not open it
 ]
 
 

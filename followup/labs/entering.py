@@ -32,6 +32,9 @@ from registry.access.models import User
 from registry.patients.models import Patient
 from registry.saving import new_token
 
+# Shown where no visit says what was planned.
+USUAL = ("glycaemia", "islet_function", "safety_bloods", "lipids_renal", "tumour_markers")
+
 
 @dataclass(frozen=True)
 class CheckLine:
@@ -146,7 +149,7 @@ class Entering:
             if self.request.POST.get("step") == "add":
                 codes.append(self.request.POST.get("another", ""))
             return [code for code in dict.fromkeys(codes) if code in ANALYTES]
-        assessments = self.visit.assessments.values_list("code", flat=True) if self.visit else []
+        assessments = self.visit.assessments.values_list("code", flat=True) if self.visit else USUAL
         return planned_codes(assessments, self.patient)
 
     def _initial(self) -> dict[str, Any]:

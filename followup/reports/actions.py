@@ -117,12 +117,27 @@ def cancel(*, run: ReportRun, now: datetime) -> None:
 def make_waiting(*, now: Callable[[], datetime]) -> int:
     """Takes up every run that waits, or whose worker died. Any number of workers may do this at once."""
     made = 0
+    forget_erased()
     waiting = Q(state=State.WAITING) | Q(state=State.RUNNING, lease_until__lt=now())
     for run in ReportRun.objects.filter(waiting).order_by("pk"):
         if _claim(run, now()):
             _make(run, now)
             made += 1
     return made
+
+
+def forget_erased() -> None:
+    """A report with names goes when its person's identifiers were erased; that it was made stays on record."""
+    named = ReportRun.objects.filter(with_identifiers=True, state=State.DONE).exclude(stored_as="")
+    for run in named.filter(patient__key=None).exclude(patient__identity=None).order_by("pk"):
+        for stored_as in (run.stored_as, run.numbers_stored_as):
+            (reports_folder() / stored_as).unlink(missing_ok=True)
+        with acting_as("system:worker", channel="report"):
+            ReportRun.objects.filter(pk=run.pk).update(
+                stored_as="",
+                numbers_stored_as="",
+                message="Removed: the identifiers of this person were erased.",
+            )
 
 
 def _claim(run: ReportRun, now: datetime) -> bool:

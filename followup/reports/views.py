@@ -144,8 +144,11 @@ def _run(user: User, pk: int) -> ReportRun:
 
 def _finished(user: User, pk: int) -> ReportRun:
     run = _run(user, pk)
-    if run.state != State.DONE:
-        raise Http404("This report is not ready.")
+    if run.with_identifiers:
+        actions.forget_erased()
+        run.refresh_from_db()
+    if run.state != State.DONE or not run.stored_as:
+        raise Http404("This report is not ready, or was removed.")
     return run
 
 

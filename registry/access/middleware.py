@@ -30,6 +30,8 @@ def session_limits(get_response: Handler) -> Handler:
         response = get_response(request)
         if request.user.is_authenticated or request.path.startswith("/accounts/"):
             response.headers["Cache-Control"] = "no-store"
+        if request.method == "POST" and request.path == reverse("account_logout"):
+            response.headers["Clear-Site-Data"] = '"cache", "storage"'
         return response
 
     return middleware

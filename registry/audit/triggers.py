@@ -11,6 +11,7 @@ from registry.audit.coverage import APPEND_ONLY, Table, audited_tables
 ENTRY_COLUMNS = (
     "at, table_name, row_id, action, old, new, actor, user_id, role, site, reason, channel, request_id"
 )
+ENTRIES = "audit_entry"
 CONTEXT = ("actor", "user_id", "role", "site", "reason", "channel", "request_id")
 NOBODY = "audit: nobody is acting, so nothing may be written (acting_as)"
 ONLY_APPEND = "audit: the trail can only grow"
@@ -100,6 +101,11 @@ def _sqlite_table(table: Table) -> Iterable[str]:
 
 
 def _sqlite_append_only(name: str) -> Iterable[str]:
+    if name == ENTRIES:
+        yield (
+            f'CREATE TRIGGER "audit_insert_{name}" BEFORE INSERT ON "{name}" BEGIN '
+            f"SELECT RAISE(ABORT, '{NOBODY}') WHERE audit_context('actor') IS NULL; END"
+        )
     for event in ("update", "delete"):
         yield (
             f'CREATE TRIGGER "audit_{event}_{name}" BEFORE {event.upper()} ON "{name}" BEGIN '
@@ -171,6 +177,12 @@ def _postgresql_function(table: Table, event: str) -> str:
 
 
 def _postgresql_append_only(name: str) -> Iterable[str]:
+    if name == ENTRIES:
+        yield _postgresql_somebody_acts()
+        yield (
+            f'CREATE TRIGGER "audit_insert_{name}" BEFORE INSERT ON "{name}" '
+            'FOR EACH STATEMENT EXECUTE FUNCTION "audit_somebody_acts"()'
+        )
     yield _postgresql_refusal("audit_only_append", ONLY_APPEND)
     for event in ("update", "delete", "truncate"):
         level = "STATEMENT" if event == "truncate" else "ROW"
@@ -178,6 +190,14 @@ def _postgresql_append_only(name: str) -> Iterable[str]:
             f'CREATE TRIGGER "audit_{event}_{name}" BEFORE {event.upper()} ON "{name}" '
             f'FOR EACH {level} EXECUTE FUNCTION "audit_only_append"()'
         )
+
+
+def _postgresql_somebody_acts() -> str:
+    return (
+        'CREATE OR REPLACE FUNCTION "audit_somebody_acts"() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN '
+        "IF NULLIF(current_setting('registry.acting', true), '')::jsonb->>'actor' IS NULL "
+        f"THEN RAISE EXCEPTION '{NOBODY}'; END IF; RETURN NULL; END $$"
+    )
 
 
 def _postgresql_refusal(function: str, message: str) -> str:

@@ -1,5 +1,6 @@
 """An export asked for on a page: made by the worker as one zip file, kept with its digest, downloaded by right."""
 
+import json
 import tempfile
 import uuid
 import zipfile
@@ -68,6 +69,16 @@ def scope_for(user: User | None, site: Site | None) -> SiteScope:
     if site is None:
         return allowed
     return SiteScope(site_ids=frozenset({site.pk})) if allowed.covers(site.pk) else SiteScope()
+
+
+def may_still_have(run: ExportRun, user: User) -> bool:
+    """Every site in the file must still be the person's to export."""
+    scope = scope_for(user, run.site)
+    if scope.everywhere or not scope:
+        return bool(scope)
+    with zipfile.ZipFile(exports_folder() / run.stored_as) as archive:
+        sites = json.loads(archive.read("manifest.json"))["sites"]
+    return sites != "all" and all(scope.covers(site) for site in sites)
 
 
 def _make(run: ExportRun, now: datetime) -> None:

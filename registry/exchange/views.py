@@ -165,11 +165,11 @@ def export_run(request: HttpRequest, pk: int) -> HttpResponse:
 def export_download(request: HttpRequest, pk: int) -> HttpResponse | FileResponse:
     user = signed_in(request)
     run = get_object_or_404(ExportRun, pk=pk, requested_by=user, state=ExportRun.State.DONE)
-    if not exports.scope_for(user, run.site):
-        raise PermissionDenied("You may no longer export these rows.")
     path = exports.exports_folder() / run.stored_as
     if not path.is_file():
         raise Http404
+    if not exports.may_still_have(run, user):
+        raise PermissionDenied("You may no longer export these rows.")
     with acting_as(user, channel="web"):
         record_event(action="export downloaded", about=run, detail=run.sha256, now=clock.now())
     name = f"registry-export-{run.requested_at:%Y-%m-%d}.zip"

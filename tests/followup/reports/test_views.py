@@ -7,6 +7,9 @@ from followup.reports import actions
 from followup.reports.making import Made
 from followup.reports.models import ReportRun
 from registry.audit.models import AuditEntry
+from registry.patients.identity import IdentityFacts, save_identity
+from registry.patients.models import StatusEvent
+from registry.patients.status import erase_identifiers
 from tests.cast import NOW, person
 from tests.followup.reports import people
 
@@ -174,6 +177,21 @@ def test_a_named_report_is_only_for_those_who_may_read_names(anna, ines, cora, m
         ("mona", named.pk): 404, ("mona", plain.pk): 404,
         ("hana", named.pk): 404, ("hana", plain.pk): 404,
     }  # fmt: skip
+
+
+def test_a_named_report_goes_with_the_erased_names(anna, ines, signed_in, make):
+    save_identity(patient=anna, facts=IdentityFacts(given_name="Anna", family_name="Berg"), by=ines)
+    run = make(patient_run(ines, anna, named=True))
+    pdf = actions.reports_folder() / run.stored_as
+    assert pdf.is_file()
+    StatusEvent.objects.create(
+        patient=anna, status="withdrawn", scope="erase", on_date="2031-03-01", recorded_at=NOW
+    )
+    erase_identifiers(patient=anna, typed_id=anna.patient_id, by=ines, now=NOW)
+    assert signed_in(ines).get(reverse("reports:report_download", args=[run.pk])).status_code == 404
+    assert not pdf.exists()
+    run.refresh_from_db()
+    assert "erased" in run.message
 
 
 def test_roles_without_reports_are_turned_away(riverside, signed_in):

@@ -212,3 +212,10 @@ def test_a_missing_or_altered_trigger_is_named() -> None:
             f'DROP TRIGGER "{name}"' + ("" if connection.vendor == "sqlite" else " ON access_site")
         )
     assert [problem.where for problem in seals.verify()] == [name]
+
+
+def test_a_made_up_entry_is_refused() -> None:
+    with pytest.raises(DatabaseError, match="nobody is acting"), transaction.atomic():
+        AuditEntry.objects.create(
+            at=NOW, table_name="access_site", row_id="1", action="insert", actor="system:worker"
+        )

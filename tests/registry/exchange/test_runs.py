@@ -266,3 +266,19 @@ def test_a_person_without_the_right_anywhere_exports_nothing(nora: User, riversi
     exports.work_waiting(now=lambda: NOW)
     run.refresh_from_db()
     assert (run.state, run.stored_as) == ("failed", "")
+
+
+def test_an_export_of_two_sites_is_gone_with_the_right_at_one(
+    mona: User, harbour: Site, riverside: Site, signed_in: Any
+) -> None:
+    grant = RoleGrant.objects.create(
+        user=mona, role="monitor", site=harbour, starts_on=TODAY - timedelta(days=9000)
+    )
+    with acting_as(mona):
+        run = exports.request_export(site=None, form_token="e3", by=mona, now=NOW)
+    exports.work_waiting(now=lambda: NOW)
+    address = f"/data/exports/{run.pk}/download/"
+    answer = signed_in(mona).get(address)
+    assert (answer.status_code, b"".join(answer.streaming_content)[:2]) == (200, b"PK")
+    RoleGrant.objects.filter(pk=grant.pk).update(ends_on=TODAY - timedelta(days=8999))
+    assert signed_in(mona).get(address).status_code == 403
