@@ -69,8 +69,21 @@ def plan_visits(patient_ids: Iterable[int], *, now: datetime) -> Planned:
     ids = sorted(set(patient_ids))
     for batch in batches(ids, PATIENTS_AT_A_TIME):
         total += _plan_batch(plan, batch, now)
+        note_infusions(batch)
         apply_status(batch)
     return total
+
+
+def note_infusions(patient_ids: Iterable[int]) -> None:
+    """The infusion itself is done once it is recorded; what else belongs to its day still waits for an answer."""
+    rows = VisitAssessment.objects.filter(
+        visit__patient__in=list(patient_ids), visit__infusion__isnull=False, visit__state=Visit.State.PLANNED,
+        code="infusion", state=VisitAssessment.State.PENDING,
+    )  # fmt: skip
+    done = list(rows.annotate(given_on=F("visit__infusion__infused_on")).order_by("pk"))
+    for row in done:
+        row.state, row.on_date = VisitAssessment.State.DONE, row.given_on
+    VisitAssessment.objects.bulk_update(done, ["state", "on_date"], batch_size=500)
 
 
 def _plan_batch(plan: LoadedPlan, patient_ids: list[int], now: datetime) -> Planned:

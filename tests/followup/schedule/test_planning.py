@@ -102,6 +102,15 @@ def test_an_infusion_plans_the_rest_to_year_15_with_every_part(riverside):
     ]  # fmt: skip
 
 
+def test_a_recorded_infusion_answers_for_itself_and_leaves_the_rest_of_its_day(riverside):
+    patient = a_patient(riverside)
+    infuse(patient, INFUSED)
+    parts = VisitAssessment.objects.filter(visit__patient=patient, visit__visit_code="INF")
+    assert list(parts.filter(state="done").values_list("code", "on_date")) == [("infusion", INFUSED)]
+    assert parts.filter(state="pending").exists()
+    assert visit_of(patient, "INF").state == "planned"
+
+
 def test_a_person_without_an_enrolment_has_no_visits(riverside):
     patient = a_patient(riverside, enrolled_on=None)
     infuse(patient)
