@@ -105,6 +105,7 @@ def test_an_infusion_plans_the_rest_to_year_15_with_every_part(riverside):
 def test_a_recorded_infusion_answers_for_itself_and_leaves_the_rest_of_its_day(riverside):
     patient = a_patient(riverside)
     infuse(patient, INFUSED)
+    infusions_recorded.send(sender=Infusion, patients=[patient.pk], now=NOW)
     parts = VisitAssessment.objects.filter(visit__patient=patient, visit__visit_code="INF")
     assert list(parts.filter(state="done").values_list("code", "on_date")) == [("infusion", INFUSED)]
     assert parts.filter(state="pending").exists()
