@@ -29,7 +29,7 @@ from registry.infusions.forms import (
     order_initial,
 )
 from registry.infusions.judging import DoseGiven, deviations_before_saving, order_refusals
-from registry.infusions.models import Infusion, InfusionDose, InfusionOrder, Reaction
+from registry.infusions.models import Infusion, InfusionDose, InfusionHold, InfusionOrder, Reaction
 from registry.infusions.terms import what_to_do
 from registry.partial_dates import in_words
 from registry.patients.models import Patient, Query
@@ -70,7 +70,7 @@ def order(request: HttpRequest, patient_id: str) -> HttpResponse:
                 return redirect("infusions:order", patient_id=patient_id)
     return _page(
         request, "infusions/order.html", patient, form=form, preview=preview, orders=open_orders(patient),
-        limits=rules.default_limits(),
+        limits=rules.default_limits(), holds=InfusionHold.objects.filter(patient=patient, released_at=None),
     )  # fmt: skip
 
 

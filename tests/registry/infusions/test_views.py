@@ -8,9 +8,11 @@ import pytest
 from django.urls import reverse
 
 from registry.access.models import Site, User
+from registry.infusions.actions import open_hold
 from registry.infusions.models import Infusion, InfusionOrder
 from registry.patients.models import Patient, Query
 from registry.products.models import Lot
+from tests.cast import NOW
 from tests.registry.infusions.test_actions import a_lot, enrolled, record
 from tests.registry.infusions.test_actions import order as place_order
 
@@ -117,6 +119,12 @@ def test_an_order_is_previewed_placed_and_cancelled(
     browser.post(cancel, {"reason": "Fever"})
     assert InfusionOrder.objects.get().cancelled_at is not None
     assert "cancelled already" in browser.post(cancel, {"reason": "Fever"}, follow=True).content.decode()
+
+
+def test_a_hold_is_told_before_anything_is_typed(signed_in: Any, ines: User, rosa: Patient) -> None:
+    open_hold(patient=rosa, source="neoplasm:1", reason="Work-up open since 1 Mar", now=NOW)
+    page = signed_in(ines).get(f"/infusions/{rosa.patient_id}/order/").content.decode()
+    assert "Work-up open since 1 Mar" in page
 
 
 def test_every_reason_against_an_order_is_told_with_what_to_do(
