@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Subquery
 
-from followup.neoplasia.models import Neoplasm
+from followup.neoplasia.models import NeoplasiaCheck, Neoplasm
 from followup.safety.models import AdverseEvent
 from followup.schedule.models import ContactAttempt, ContactMode, Visit, VisitQuerySet, WorkItem
 from registry.access.models import User
@@ -84,9 +84,9 @@ def planned_visits(user: User, patient: Patient) -> VisitQuerySet:
 def _last_of(patient: Patient) -> dict[str, Any]:
     of_patient = {"patient": OuterRef("pk")}
     calls = ContactAttempt.objects.filter(**of_patient, outcome=ContactAttempt.Outcome.REACHED)
-    visits = Visit.objects.filter(**of_patient, state=Visit.State.DONE).exclude(
-        contact_mode=ContactMode.RECORDS
-    )
+    visits = Visit.objects.filter(**of_patient, actual_date__isnull=False)
+    visits = visits.exclude(contact_mode=ContactMode.RECORDS)
+    checks = NeoplasiaCheck.objects.filter(**of_patient).exclude(contact_mode=ContactMode.RECORDS)
     consents = Consent.objects.filter(**of_patient).order_by("-signed_on", "-pk")
     withdrawals = StatusEvent.objects.filter(**of_patient, status=Status.WITHDRAWN).order_by(
         "-on_date", "-pk"
@@ -94,6 +94,7 @@ def _last_of(patient: Patient) -> dict[str, Any]:
     deaths = StatusEvent.objects.filter(**of_patient, status=Status.DECEASED)
     holds = InfusionHold.objects.filter(**of_patient, released_at=None).order_by("-opened_at", "-pk")
     calls, visits = calls.order_by("-at", "-pk"), visits.order_by("-actual_date", "-pk")
+    checks = checks.order_by("-on_date", "-pk")
     return dict(
         Patient.objects.filter(pk=patient.pk)
         .values(
@@ -101,6 +102,8 @@ def _last_of(patient: Patient) -> dict[str, Any]:
             called_by=Subquery(calls.values("channel")[:1]),
             seen_on=Subquery(visits.values("actual_date")[:1]),
             seen_how=Subquery(visits.values("contact_mode")[:1]),
+            checked_on=Subquery(checks.values("on_date")[:1]),
+            checked_how=Subquery(checks.values("contact_mode")[:1]),
             consent_version=Subquery(consents.values("document__version")[:1]),
             consent_signed_on=Subquery(consents.values("signed_on")[:1]),
             withdrawal_scope=Subquery(withdrawals.values("scope")[:1]),
@@ -113,14 +116,16 @@ def _last_of(patient: Patient) -> dict[str, Any]:
 
 
 def _last_contact(last: dict[str, Any], patient: Patient) -> tuple[date | None, str]:
-    """The later of the last time somebody reached the person and the last visit that was not from records alone."""
-    called_at: datetime | None = last["called_at"]
-    called_on = local_date(called_at, patient.site.time_zone) if called_at else None
-    seen_on: date | None = last["seen_on"]
-    if called_on and (seen_on is None or called_on > seen_on):
-        channels = dict(ContactAttempt._meta.get_field("channel").flatchoices)
-        return called_on, channels[last["called_by"]].lower()
-    return seen_on, dict(ContactMode.choices).get(last["seen_how"] or "", "").lower()
+    """The last time somebody reached, saw or examined the person; from records alone is no contact."""
+    modes, channels = dict(ContactMode.choices), dict(ContactAttempt._meta.get_field("channel").flatchoices)
+    known: list[tuple[date, str]] = []
+    if last["called_at"]:
+        known.append((local_date(last["called_at"], patient.site.time_zone), channels[last["called_by"]]))
+    for day, how in ((last["seen_on"], last["seen_how"]), (last["checked_on"], last["checked_how"])):
+        if day:
+            known.append((day, modes.get(how, "")))
+    day, how = max(known, default=(None, ""))
+    return day, how.lower()
 
 
 def _withdrawal(last: dict[str, Any]) -> str:
