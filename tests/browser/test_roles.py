@@ -153,9 +153,11 @@ def test_the_laboratory_enters_results_by_the_number_of_the_patient(sit_down: Ca
     laboratory.go("/laboratory/enter/")
     laboratory.fill("Patient", patient)
     laboratory.press("Open the grid")
-    laboratory.choose("Another test", "Creatinine")
+    laboratory.page.get_by_label("Creatinine", exact=True).fill("84")  # a usual test: its row is there
+    laboratory.choose("Another test", "Interleukin 6")
     laboratory.press("Add its row")
-    laboratory.page.get_by_label("Creatinine", exact=True).fill("84")
+    laboratory.page.get_by_label("Interleukin 6", exact=True).fill("3.1")
+    assert laboratory.page.get_by_label("Creatinine", exact=True).input_value() == "84"
     laboratory.press("Check your answers")
     laboratory.press("Save results")
     expect(laboratory.page.locator("h1")).not_to_have_text("Check your answers")
