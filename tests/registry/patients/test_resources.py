@@ -93,7 +93,7 @@ def test_a_moved_enrolment_date_moves_its_step(bring) -> None:
 @pytest.mark.parametrize(
     ("row", "column", "code"),
     [
-        (ROW.replace("RIV,", "XXX,", 1), "site", "unknown_site"),
+        (ROW.replace("RIV,", "NOWHERE,", 1), "site", "unknown_site"),
         (ROW.replace("2031-03-01", "2031-03-20"), "enrolment_date", "impossible_date"),
         (ROW.replace("2031-02-27", "1960-01-01"), "consent_date", "impossible_date"),
         (ROW.replace("1970-05-06", "2040"), "birth_date", "impossible_date"),
