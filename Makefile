@@ -32,7 +32,7 @@ test-services: export TEST_DATABASE_URL := $(or $(TEST_DATABASE_URL),postgres://
 test-services: export TEST_REDIS_URL := $(or $(TEST_REDIS_URL),redis://127.0.0.1:6379/1)
 test-services: .venv/.installed-dev ## Run the same tests and those of the services on PostgreSQL and Redis
 	@$(PY) tests/reach_services.py
-	$(PYTEST) -q -n $(WORKERS) -m "not browser and not chaos and not benchmark" $(ARGS)
+	$(PYTEST) -q -n $(WORKERS) -m "not embedded and not browser and not chaos and not benchmark" $(ARGS)
 
 test-browser: .venv/.installed-dev ## Walk through the pages in Chromium
 	@.ci/packages chromium fonts-liberation
@@ -54,8 +54,9 @@ check: .venv/.installed-dev ## Style, types, imports, migrations, conventions, a
 bench: .venv/.installed-dev ## Measure speed against the stated limits
 	$(PYTEST) -q -s -m benchmark $(ARGS)
 
-chaos: .venv/.installed-dev ## Kill, flood and race the running processes
-	$(PYTEST) -q -m chaos $(ARGS)
+chaos: export FULL_FIGURES := 1
+chaos: .venv/.installed-dev ## Kill, flood and race the running processes; every figure at full size
+	$(PYTEST) -q -m "chaos or figures" $(ARGS)
 
 docs: .venv/.installed ## Write docs/reference from the code
 	$(PY) -m config.reference

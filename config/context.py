@@ -1,5 +1,6 @@
 """What every page needs: navigation by right, the intended use, and the banners."""
 
+import math
 from typing import Any
 
 from django.conf import settings
@@ -9,6 +10,9 @@ from django.urls import reverse
 from config.health import sweep_trouble
 from registry import clock
 from registry.access.models import Registry, User
+from registry.handover.middleware import opening_of
+from registry.handover.models import RecordOpening
+from registry.signin import drafts
 
 NAVIGATION = [
     ("Today", "desk:today", "worklist.view", "/today/"),
@@ -36,6 +40,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "version": settings.VERSION,
         "registry_name": registry.name,
         "registry_is_demo": registry.kind == "demo",
+        "without_second_factor": not settings.REQUIRE_MFA,
         "nav": [],
     }
     user = getattr(request, "user", None)
@@ -48,7 +53,20 @@ def page(request: HttpRequest) -> dict[str, Any]:
         if user.may("patients.view"):
             context["patient_search_url"] = reverse("patients:patient_search")
         context["sweep_banner"] = sweep_trouble(now=clock.now())
+        if opening := opening_of(request):
+            context["opening"] = _opening_banner(opening)
+        context["drafts"] = drafts.offers(request, user, clock.now())
+        context["idle_minutes"] = settings.IDLE_MINUTES
     return context
+
+
+def _opening_banner(opening: RecordOpening) -> dict[str, Any]:
+    left = opening.ends_at - clock.now()
+    return {
+        "patient_id": opening.patient.patient_id,
+        "site": opening.at_site.name,
+        "minutes": max(0, math.ceil(left.total_seconds() / 60)),
+    }
 
 
 def _may_open(user: User, act: str) -> bool:

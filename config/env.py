@@ -5,10 +5,11 @@ import os
 import secrets
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -28,6 +29,23 @@ def number(name: str, default: int) -> int:
     if value and not value.isdigit():
         raise ImproperlyConfigured(f"{name}={value!r} is not a whole number. Leave it unset for {default}.")
     return int(value) if value else default
+
+
+def site(url: str, *, debug: bool) -> SplitResult:
+    """The one address of this site. Pages answer to its host and to this machine itself, and to nothing else."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme not in ("http", "https") or not host or parts.path or parts.query or parts.username:
+        raise ImproperlyConfigured(f"SITE_URL={url!r} is not an address like https://registry.example.org.")
+    if "*" in host or host.startswith(".") or "*" in text("ALLOWED_HOSTS"):
+        raise ImproperlyConfigured(
+            "The registry answers to one host, that of SITE_URL. Name it, without * or a leading dot."
+        )
+    if debug and host not in LOOPBACK:
+        raise ImproperlyConfigured(
+            f"DEBUG shows the inside of the program, so it is for this machine only, not for {url}."
+        )
+    return parts
 
 
 def data_dir() -> Path:
@@ -65,7 +83,7 @@ def new_key() -> str:
 
 SQLITE_INIT = (
     "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA recursive_triggers=ON; "
-    "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-32000;"
+    "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-32000; PRAGMA secure_delete=ON;"
 )
 
 

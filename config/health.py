@@ -1,6 +1,6 @@
 """Whether the registry is alive (`/healthz`) and whether people may rely on it (`/readyz`). Open to all; no clinical data."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from followup.reminders.models import SweepRun
 from followup.reminders.rules import SWEEP_MAX_AGE
 from registry import clock
+from registry.backups.status import Line, provide
 
 QUEUE_MAX_AGE = timedelta(minutes=15)
 # Rows that wait for the worker: model, the states in which they wait, the moment they began to.
@@ -112,6 +113,17 @@ def _longest_wait(name: str, now: datetime) -> timedelta:
     return now - first if first else timedelta()
 
 
+def queue_lines(now: datetime) -> Iterable[Line]:
+    """For the status page."""
+    for name in QUEUES:
+        age = _longest_wait(name, now)
+        facts = f"the oldest has waited {_minutes(age)} min" if age else "nothing waits"
+        if age > QUEUE_MAX_AGE:
+            yield Line(f"Queue of {name}", "alarm", "Stuck", facts, "See that the worker runs (make run).")
+        else:
+            yield Line(f"Queue of {name}", "done", "Moving", facts)
+
+
 def _minutes(age: timedelta) -> int:
     return int(age.total_seconds() // 60)
 
@@ -122,3 +134,4 @@ CHECKS: dict[str, Callable[[datetime], Any]] = {
     "sweep": sweep_age,
     "queue": _queue,
 }
+provide("Follow-up", queue_lines)

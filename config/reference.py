@@ -71,13 +71,25 @@ def rights() -> str:
     from registry.access import policy
 
     rows = (
-        (f"{act.label} (`{code}`)", *(SCOPES[policy.scope_of(role, code)] for role in policy.ROLES))
+        (f"{act.label} (`{code}`)", *(_scopes_of(role, code) for role in policy.ROLES))
         for code, act in policy.ACTS.items()
     )
     return page(
         "Rights",
-        "Who may do what, and for which sites. This is the table the registry asks; what is not in it is refused.",
+        "Who may do what, and for which sites. This is the table the registry asks; what is not in it is refused. Where a "
+        "blinded protocol differs, its cell stands second.",
         table(("act", *policy.ROLES.values()), rows),
+    )
+
+
+def _scopes_of(role: str, act: str) -> str:
+    from registry.access import policy
+
+    open_label, blinded = policy.scope_of(role, act), policy.scope_of(role, act, blinded=True)
+    return (
+        SCOPES[open_label]
+        if open_label == blinded
+        else f"{SCOPES[open_label] or '–'} / blinded: {SCOPES[blinded] or '–'}"
     )
 
 

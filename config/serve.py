@@ -34,7 +34,7 @@ def child_environment(data_dir: Path, port: int, *, demo: bool) -> dict[str, str
     return {
         **os.environ,
         **{name: str(folder) for name, folder in folders.items()},
-        **({"REQUIRE_MFA": "0"} if demo else {}),
+        **({"REQUIRE_MFA": os.environ.get("REQUIRE_MFA") or "0"} if demo else {}),
         "DATA_DIR": str(data_dir),
         "PORT": str(port),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",

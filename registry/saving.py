@@ -4,10 +4,15 @@ refusals a page shows again with what was typed.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
 from uuid import uuid4
 
-from django.db import models
+from django.db import IntegrityError, models, transaction
+
+Row = TypeVar("Row", bound=models.Model)
+TOKEN_LENGTH = 40
 
 
 class NotAccepted(Exception):
@@ -26,6 +31,43 @@ class ChangedMeanwhile(Exception):
 def new_token() -> str:
     """For a form that creates: sent twice, it makes one record."""
     return uuid4().hex
+
+
+def made_by(model: type[Row], token: str, **same: Any) -> Row | None:
+    """What this form has made already. NotAccepted where its token made something of another owner: `same` are the
+    columns it must have.
+    """
+    known = bool(token) and len(token) <= TOKEN_LENGTH and token.isascii() and token.isprintable()
+    first = model._default_manager.filter(form_token=token).first() if known else None
+    if first is not None and any(getattr(first, name) != value for name, value in same.items()):
+        raise NotAccepted("", "This form was sent before, for another record. Open it again.")
+    return first
+
+
+def create_once(model: type[Row], token: str, make: Callable[[], Row], **same: Any) -> Row:
+    """What `make` creates, or what it created when this very form was sent before, even at the same moment."""
+    if first := made_by(model, token, **same):
+        return first
+    try:
+        with nobody_else_has():
+            return make()
+    except NotAccepted:
+        if first := made_by(model, token, **same):
+            return first
+        raise
+
+
+@contextmanager
+def nobody_else_has() -> Iterator[None]:
+    """Turns what the database refuses as a repeat, because somebody else was there first, into NotAccepted."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as taken:
+        message = (
+            "The same was saved already, perhaps by somebody else at this moment. Nothing of yours is stored."
+        )
+        raise NotAccepted("", message) from taken
 
 
 def claim_version(row: models.Model, version: int, **still: Any) -> None:

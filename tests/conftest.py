@@ -17,6 +17,7 @@ from django.conf import settings  # lazy: nothing is read before django.setup() 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
 DATA_DIR = Path(tempfile.mkdtemp(prefix=f"registry-tests-{WORKER}-"))
 INHERITED = [
+    *("BACKUP_DIR", "BACKUP_HOURS", "BACKUP_KEEP", "BACKUP_PASSPHRASE_FILE"),
     *("DATABASE_URL", "REDIS_URL", "EMAIL_URL", "SITE_URL", "SECRET_KEY", "FIELD_KEYS", "AUDIT_KEY"),
     *("DEBUG", "REQUIRE_MFA", "DEMO_PASSWORD", "SWEEP_SECONDS"),
 ]
@@ -32,6 +33,7 @@ def redis_url_of_this_worker(url: str) -> str:
 for name in INHERITED:
     os.environ.pop(name, None)
 os.environ["DATA_DIR"] = str(DATA_DIR)
+os.environ["REQUIRE_MFA"] = "0"  # the tests of the second factor turn it on
 if url := os.environ.get("TEST_DATABASE_URL"):
     os.environ["DATABASE_URL"] = url
 if url := os.environ.get("TEST_REDIS_URL"):
@@ -39,6 +41,8 @@ if url := os.environ.get("TEST_REDIS_URL"):
 os.environ["FAIL_INVALID_TEMPLATE_VARS"] = "true"  # read by pytest-django
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
 django.setup()
+# A worker that inherited this would read the settings, with the first process's DATA_DIR, before it comes to this file.
+del os.environ["DJANGO_SETTINGS_MODULE"]
 settings.PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.MD5PasswordHasher"
 ]  # the product's are slow on purpose

@@ -18,7 +18,7 @@ VENDORED = "config/static/vendor/"
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 40
 ENTRY_POINTS = re.compile(
-    r"/(views|tasks|middleware|apps|signals|adapter|context|health|serve|celery|command)(/\w+)?\.py$|/management/commands/"
+    r"/((\w+_)?views|tasks|middleware|apps|signals|adapter|context|health|serve|celery|command|proving)(/\w+)?\.py$|/management/commands/"
 )
 PURE = re.compile(r"/(rules|charts)\.py$|/rules/\w+\.py$|/labs/(units|indices)\.py$")
 
@@ -227,6 +227,42 @@ def test_the_development_lock_holds_the_runtime_lock():
         return set(re.findall(r"^([a-z0-9._-]+==\S+)", text(lock), re.MULTILINE))
 
     assert pins("requirements.lock") <= pins("requirements-dev.lock")
+
+
+def test_decisions_are_numbered_one_after_the_other_and_listed():
+    """Each whole: what was decided, why, what else was weighed, and what follows from it."""
+    pages = sorted(name for name in tracked() if re.fullmatch(r"docs/adr/\d{4}-[a-z0-9-]+\.md", name))
+    assert [Path(name).name[:4] for name in pages] == [f"{n:04}" for n in range(1, len(pages) + 1)]
+    parts = {"Status", "Context", "Decision", "Alternatives", "Consequences"}
+    for name in pages:
+        title, number = text(name).splitlines()[0], Path(name).name[:4]
+        assert title.startswith(f"# {int(number)}. "), name
+        assert f"- [{number}]({Path(name).name}) {title.partition('. ')[2]}\n" in text(
+            "docs/adr/README.md"
+        ), name
+        assert parts <= set(re.findall(r"^## (.+)$", text(name), re.MULTILINE)), name
+
+
+def test_links_between_pages_lead_somewhere():
+    lost = [
+        f"{name}: {link}"
+        for name in tracked()
+        if name.endswith(".md")
+        for link in re.findall(r"\]\(([^)#]+)", text(name))
+        if "://" not in link and not (ROOT / name).parent.joinpath(link).exists()
+    ]
+    assert lost == []
+
+
+def test_every_switch_stands_in_the_sample():
+    modules = [name for name in product_modules() if name.startswith("config/")]
+    switches = {
+        switch
+        for name in modules
+        for switch in re.findall(r"\benv\.(?:text|flag|number|secret)\(\s*\"([A-Z_]+)\"", text(name))
+    }
+    assert len(switches) > 10
+    assert sorted(switch for switch in switches if f"#{switch}=" not in text(".env.sample")) == []
 
 
 def test_one_spelling():

@@ -65,7 +65,7 @@ def test_a_session_ends_when_nobody_is_there_and_at_the_latest_after_a_day_of_wo
     with clock.set_to(NOW + timedelta(minutes=10)):
         assert browser.get("/settings/").status_code == 200
     with clock.set_to(NOW + timedelta(hours=3)):
-        assert browser.get("/settings/").headers["Location"] == f"{LOGIN}?ended=idle"
+        assert browser.get("/settings/").headers["Location"] == f"{LOGIN}?ended=idle&next=%2Fsettings%2F"
     assert "_auth_user_id" not in browser.session
     assert AuditEntry.objects.filter(action="sign-out").exists()
 

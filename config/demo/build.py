@@ -1,15 +1,21 @@
 """Builds the demo through the product's own importers and actions, each step at the moment it would have happened."""
 
 import secrets
+from base64 import b32encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from hashlib import sha256
+
+from allauth.mfa.totp.internal.auth import TOTP
 
 from config.demo import cast, rows
+from config.demo.moves import move_people
 from config.demo.neoplasia import assess, record_checks
 from config.demo.results import lab_rows
+from config.demo.signing import sign_some
 from config.demo.stories import YEARS, Cells, LotOnShelf, Story, has_fever, make_story
 from followup.safety.models import AdverseEvent
 from followup.schedule.actions import Answer, mark_missed, record_visit
@@ -40,6 +46,7 @@ class Account:
     role: str
     site: str
     password: str
+    totp_seed: str
 
 
 def build(*, sites: int, patients: int, seed: int, today: date, password: str) -> list[Account]:
@@ -51,7 +58,7 @@ def build(*, sites: int, patients: int, seed: int, today: date, password: str) -
     with _at(started) as now:
         Registry.objects.create(kind="demo", name="MSC Follow-up Registry · demo")
         bring_in("sites", rows.site_rows(chosen), now)
-        accounts = _staff(password or secrets.token_urlsafe(9), started)
+        accounts = _staff(password or secrets.token_urlsafe(9), started, seed)
     lots = rows.lot_rows(YEARS, today, seed)
     with _at(_noon(today)) as now:
         bring_in("lots", lots, now)
@@ -64,6 +71,9 @@ def build(*, sites: int, patients: int, seed: int, today: date, password: str) -
         site = chosen[number % len(chosen)][0]
         _tell(make_story(number, site=site, lots=shelf, today=today, seed=seed), today, seed)
     _close_old_queries(today)
+    move_people(noon=_noon, at=_at, today=today)
+    with _at(_noon(today) - timedelta(hours=20)) as now:
+        sign_some(now=now)
     return accounts
 
 
@@ -201,7 +211,7 @@ def _give_up_old_visits(story: Story, patient: Patient, today: date) -> None:
                         now=now, version=visit.version)  # fmt: skip
 
 
-def _staff(password: str, now: datetime) -> list[Account]:
+def _staff(password: str, now: datetime, seed: int) -> list[Account]:
     accounts = []
     for name, role, full_name, at_site in cast.STAFF:
         for site in Site.objects.order_by("pk") if at_site else [None]:
@@ -211,8 +221,15 @@ def _staff(password: str, now: datetime) -> list[Account]:
             user.set_password(password)
             user.save()
             RoleGrant.objects.create(user=user, role=role, site=site, starts_on=now.date(), reason="demo")
-            accounts.append(Account(username, role, site.code if site else "all", password))
+            key = totp_seed(seed, username)
+            TOTP.activate(user, key)
+            accounts.append(Account(username, role, site.code if site else "all", password, key))
     return accounts
+
+
+def totp_seed(seed: int, username: str) -> str:
+    """The key of an invented person's second factor: no secret, and the same each time the demo is built."""
+    return b32encode(sha256(f"demo {seed} {username}".encode()).digest()[:20]).decode()
 
 
 def _person(role: str, story: Story) -> User:

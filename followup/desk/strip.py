@@ -40,6 +40,8 @@ ACTIONS = (
     ("Add event", "events.record", "safety:event_add"),
     ("Order infusion", "infusions.order", "infusions:order"),
     ("Record infusion", "infusions.record", "infusions:record"),
+    ("Ask for another infusion day", "infusions.request_date", "infusions:date_request"),
+    ("Raise a query", "queries.raise", "patients:query_raise"),
     ("Report PDF", "reports.make_patient", "reports:patient_report_make"),
 )
 

@@ -12,16 +12,20 @@ from django.views.decorators.http import require_safe
 from followup.desk import overview, record
 from followup.desk.facts import facts_of, planned_visits
 from followup.desk.forms import TodayFilter
+from followup.desk.rights import rights_of
 from followup.desk.strip import actions_for, strip_for, tabs_for
 from followup.desk.wording import window_words
 from followup.desk.worklist import Worklist, todays_work
 from followup.neoplasia.models import NeoplasiaCheck, Neoplasm
+from followup.reports.signed_copies import reports_to_sign
 from followup.safety.models import AdverseEvent
 from followup.schedule.models import Visit
 from registry import clock
+from registry.access.blinding import sees_product
 from registry.access.guards import needs, signed_in
 from registry.access.models import Site, User
 from registry.access.policy import ACTS
+from registry.handover.history import transfers_of
 from registry.infusions.models import Infusion, InfusionDose
 from registry.partial_dates import in_words
 from registry.patients.models import Consent, Patient, Status, StatusEvent
@@ -68,6 +72,7 @@ def today(request: HttpRequest) -> HttpResponse:
         "query": f"{asked.urlencode()}&" if asked else "",
         "sees_visits": user.may("visits.view"),
         "sees_names": user.may("identifiers.view"),
+        "to_sign": reports_to_sign(user),
     }
     return render(request, "desk/today.html", context)
 
@@ -171,8 +176,11 @@ def patient_infusions(request: HttpRequest, patient_id: str) -> HttpResponse:
     user, patient = signed_in(request), context["patient"]
     doses = InfusionDose.objects.select_related("lot").order_by("pk")
     infusions: QuerySet[Infusion] = Infusion.objects.visible_to(user).filter(patient=patient)
+    is_open = sees_product(user, patient.site_id)
     context |= {
-        "infusions": infusions.prefetch_related(Prefetch("doses", queryset=doses)),
+        "infusions": infusions.prefetch_related(Prefetch("doses", queryset=doses)) if is_open else infusions,
+        "sees_product": is_open,
+        "may_unblind": user.may("unblinding.emergency", patient.site_id),
         "may_record": user.may("infusions.record", patient.site_id),
         "may_order": user.may("infusions.order", patient.site_id),
     }
@@ -190,11 +198,16 @@ def patient_consent(request: HttpRequest, patient_id: str) -> HttpResponse:
         "consents": [{"consent": one, "tiers": _tiers(one)} for one in newest],
         "history": StatusEvent.objects.filter(patient=patient).order_by("-on_date", "-pk"),
         "may_record": signed_in(request).may("consent.record", patient.site_id),
+        "transfers": transfers_of(patient),
+        "may_transfer": signed_in(request).may("patients.transfer", patient.site_id),
+        "opens_transfers": any(signed_in(request).may(a, patient.site_id) for a in TRANSFER_ACTS),
         "corrections": _corrections(patient, signed_in(request)),
+        "rights": rights_of(patient, signed_in(request)),
     }
     return render(request, "desk/patient_consent.html", context)
 
 
+TRANSFER_ACTS = ("patients.transfer", "patients.receive")
 CORRECTIONS = (
     ("Contacts", "identifiers.view", "patients:contact_list"),
     ("Name and identifiers", "identifiers.edit", "patients:identity_edit"),
@@ -238,7 +251,29 @@ DATA_PARTS = (
     ("Bring in a file", "Check a file row by row before anything is stored, then confirm.", "import", "exchange:import_new"),
     ("Files brought in", "What was brought in, by whom, with its totals.", "import", "exchange:import_list"),
     ("Take data out", "Every table as CSV, pseudonymous, with a manifest.", "export.pseudonymised", "exchange:export_list"),
+    ("Erasures", "Identifiers to be erased, asked for by a site.", "erasure.carry_out", "patients:erasure_list"),
     ("Queries", "Facts that contradict each other or break a rule, to be answered.", "queries.view", "patients:query_list"),
+    ("Unblindings", "Who learnt before the end what one patient was given.", "unblinding.view", "infusions:unblinding_list"),
+    (
+        "Transfers",
+        "People who move from one site to another: asked, answered, taken over.",
+        "patients.transfer patients.receive", "handover:transfer_list",
+    ),
+    (
+        "Open a record in an emergency",
+        "One patient of another site, read only, for an hour, with a reason.",
+        "records.open", "handover:record_open",
+    ),
+    (
+        "Emergency readings",
+        "Who opened a record of your site in an emergency, why, and what was read.",
+        "records.opened", "handover:opening_list",
+    ),
+    (
+        "Trail",
+        "What was done, by whom, when and why; searched, reviewed, printed.",
+        "audit.view audit.own audit.product audit.system", "trail:search",
+    ),
     ("Control of reminders", "Whether every reminder that was due is accounted for.", "reminders.control", "reminders:control"),
     ("Site overview", "The sites side by side: patients, late visits, completeness.", "patients.view", "desk:overview"),
 )  # fmt: skip
@@ -256,6 +291,6 @@ def data(request: HttpRequest) -> HttpResponse:
     parts = [
         {"title": title, "text": text, "url": reverse(name)}
         for title, text, act, name in DATA_PARTS
-        if (may_import if act == "import" else user.may(act))
+        if (may_import if act == "import" else any(user.may(one) for one in act.split()))
     ]
     return render(request, "desk/data.html", {"parts": parts})

@@ -12,6 +12,7 @@ from django.db.models.functions import RowNumber
 
 from followup.reminders.models import Reminder
 from followup.reminders.standing import out_of_reach
+from followup.schedule.actions.handovers import WHO_MAY_ANSWER
 from followup.schedule.models import Visit, VisitQuerySet, WorkItem
 from registry.access.models import Site, User
 from registry.patients.models import Patient
@@ -47,6 +48,7 @@ def work_items(user: User, sites: Sequence[Site], *, show_all: str) -> list[Coun
     """The first of each kind, with how many there are of its level and kind, and whether it is for this person's roles."""
     roles = [grant.role for grant in user.grants]
     items = WorkItem.objects.visible_to(user).open().filter(site__in=sites)
+    items = items.exclude(kind__in=[kind for kind, act in WHO_MAY_ANSWER.items() if not user.may(act)])
     if not user.may("events.view"):
         # A title may speak of health: those who may not read it see what is meant for their role.
         items = items.filter(role__in=roles)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 
+from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from followup.labs.assessments import settle_visits
@@ -20,7 +21,7 @@ from registry.access.models import User
 from registry.audit.acting import because
 from registry.patients.models import Patient, Query
 from registry.patients.queries import QueryFacts, close_queries, open_queries, record_of
-from registry.saving import ChangedMeanwhile
+from registry.saving import ChangedMeanwhile, NotAccepted, claim_version, made_by
 
 NOT_FROM_A_LABORATORY = {"vital_signs", "insulin", "cgm"}
 OUT_OF_RANGE, FASTING = "result_out_of_range", "result_fasting"
@@ -63,17 +64,30 @@ def record_results(
     A second submit of one form (`form_token`) stores nothing and returns the first's results.
     """
     by.require("labs.record", patient.site_id)
-    if form_token and (first := list(LabResult.objects.filter(form_token=form_token).order_by("pk"))):
+    if first := _made_by(form_token, patient):
         return first
     results = build_results(patient=patient, visit=visit, collection=collection, entries=entries)
     _give_keys(patient, results)
     for result in results:
         result.form_token = form_token
-    LabResult.objects.bulk_create(results)
+    try:
+        with transaction.atomic():
+            LabResult.objects.bulk_create(results)
+    except (
+        IntegrityError
+    ) as taken:  # the second of two clicks, or the same result entered twice, at one moment
+        if first := _made_by(form_token, patient):
+            return first
+        raise NotAccepted("", "One of these results was saved by somebody else at this moment.") from taken
     open_queries(doubts_about(results), now=now)
     settle_visits([patient.pk])
     recompute([patient.pk], now=now)
     return results
+
+
+def _made_by(form_token: str, patient: Patient) -> list[LabResult]:
+    made_by(LabResult, form_token, patient=patient)
+    return list(LabResult.objects.filter(form_token=form_token).order_by("pk")) if form_token else []
 
 
 def build_results(
@@ -209,11 +223,14 @@ def _change(result: LabResult, changes: dict[str, object], reason: str, version:
 
 
 def change_insulin_factor(
-    *, laboratory: Laboratory, pmol_per_miu: Decimal, reason: str, by: User, now: datetime
+    *, laboratory: Laboratory, pmol_per_miu: Decimal, version: int, reason: str, by: User, now: datetime
 ) -> int:
-    """The laboratory's insulin results in pmol/L are converted anew; returns how many changed."""
+    """The laboratory's insulin results in pmol/L are converted anew; returns how many changed. ChangedMeanwhile when
+    somebody else was first.
+    """
     by.require("settings.sites")
     with because(reason):
+        claim_version(laboratory, version)
         laboratory.insulin_pmol_per_mu = pmol_per_miu
         laboratory.save()
         changed = []

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from followup.labs.catalogue import ANALYTES
 from followup.labs.models import LabResult
@@ -51,12 +51,19 @@ def _mark_done(patient_ids: list[int]) -> None:
             measured.setdefault((visit, ANALYTES[analyte].assessment), day)
     waiting = VisitAssessment.objects.filter(WAITING, visit__patient_id__in=patient_ids)
     done: dict[date, list[int]] = defaultdict(list)
-    for pk, visit, code in waiting.values_list("pk", "visit_id", "code"):
-        if measured_on := measured.get((visit, code)):
-            done[measured_on].append(pk)
+    settled = [one for one in waiting.values_list("pk", "visit_id", "code") if (one[1], one[2]) in measured]
+    for pk, visit, code in settled:
+        done[measured[visit, code]].append(pk)
     rows = [
         VisitAssessment(pk=pk, state=State.DONE, on_date=measured_on, reason="")
         for measured_on, some in done.items()
         for pk in some
     ]
     VisitAssessment.objects.bulk_update(rows, ["state", "on_date", "reason"], batch_size=BATCH)
+    _move_on({visit for _, visit, _ in settled})
+
+
+def _move_on(visit_ids: set[int]) -> None:
+    """Whoever has such a visit open sees the answer that came meanwhile before they save."""
+    for some in batches(sorted(visit_ids)):
+        Visit.objects.filter(pk__in=some).update(version=F("version") + 1)

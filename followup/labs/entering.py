@@ -30,7 +30,7 @@ from followup.labs.wording import unit_words
 from followup.schedule.models import Visit
 from registry.access.models import User
 from registry.patients.models import Patient
-from registry.saving import new_token
+from registry.saving import NotAccepted
 
 # Shown where no visit says what was planned.
 USUAL = ("glycaemia", "islet_function", "safety_bloods", "lipids_renal", "tumour_markers")
@@ -86,7 +86,7 @@ class Entering:
         if step == "save" and is_confirmed:
             try:
                 return self._save(form, rows)
-            except UnitError as error:
+            except (UnitError, NotAccepted) as error:
                 form.add_error(None, error.message)
                 return self._grid(form, rows)
         context = self._context(form, rows) | {
@@ -154,7 +154,7 @@ class Entering:
 
     def _initial(self) -> dict[str, Any]:
         day = self.visit.actual_date if self.visit else None
-        return {"collected_on": day or self.today, "form_token": new_token()}
+        return {"collected_on": day or self.today}
 
 
 def _entries(form: SampleForm, rows: list[GridRow]) -> list[Entry]:

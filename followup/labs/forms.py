@@ -13,6 +13,7 @@ from followup.labs.models import Laboratory, LabResult
 from followup.labs.wording import unit_words
 from registry.clock import local_moment
 from registry.patients.models import Patient
+from registry.saving import new_token
 
 YES_NO = [("", "Not known"), ("yes", "Yes"), ("no", "No")]
 ANSWERS = {"yes": True, "no": False}
@@ -38,7 +39,7 @@ class SampleForm(forms.Form):
         required=False,
         help_text="Yes only if neither the glucose nor the insulin sample was taken under injected insulin.",
     )
-    form_token = forms.CharField(max_length=32, widget=forms.HiddenInput)
+    form_token = forms.CharField(max_length=40, widget=forms.HiddenInput, initial=new_token)
 
     def __init__(self, *args: Any, patient: Patient, today: date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -115,3 +116,4 @@ class LaboratoryForm(forms.Form):
         "from them are converted anew.",
     )
     reason = forms.CharField(label="Reason for the change", max_length=300)
+    version = forms.IntegerField(widget=forms.HiddenInput)

@@ -15,6 +15,7 @@ class Laboratory(models.Model):
     insulin_pmol_per_mu = models.DecimalField(
         max_digits=5, decimal_places=3, default=6, verbose_name="Insulin factor (pmol per mU)"
     )
+    version = models.PositiveIntegerField(default=1, editable=False)
 
     class Meta:
         ordering = ["name"]

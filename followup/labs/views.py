@@ -19,6 +19,7 @@ from followup.labs.units import UnitError, ucum_unit
 from followup.labs.wording import unit_words
 from followup.schedule.models import Visit
 from registry import clock
+from registry.access.conflicts import Edit, decided_first
 from registry.access.guards import needs, signed_in
 from registry.access.models import User
 from registry.patients.models import Patient
@@ -107,8 +108,11 @@ def _whole(text: str | None) -> int:
 def result_correct(request: HttpRequest, pk: int) -> HttpResponse:
     user = signed_in(request)
     result = _result(user, pk)
+    if result.withdrawn_at is not None:
+        return _withdrawn(request, result)
     form = CorrectionForm(request.POST or None, initial=_as_stored(result), result=result)
-    if request.method == "POST" and form.is_valid():
+    edit = Edit(form, result, lambda was: _as_stored(was(result)))
+    if edit.ready():
         answers = form.cleaned_data
         entry = Entry(
             analyte=result.analyte, value=answers["value"], unit=answers["unit"],
@@ -116,22 +120,17 @@ def result_correct(request: HttpRequest, pk: int) -> HttpResponse:
         )  # fmt: skip
         try:
             correct_result(
-                result=result,
-                entry=entry,
-                reason=answers["reason"],
-                version=answers["version"],
-                by=user,
+                result=result, entry=entry, reason=answers["reason"], version=answers["version"], by=user,
                 now=clock.now(),
-            )
+            )  # fmt: skip
+            messages.success(request, "The result was corrected; what depends on it was worked out again.")
+            return redirect("labs:patient_results", patient_id=result.patient.patient_id)
         except UnitError as error:
             form.add_error("unit" if error.code.startswith("unit") else "value", error.message)
         except ChangedMeanwhile:
-            _say_what_stands(form, _result(user, pk))
-        else:
-            messages.success(request, "The result was corrected; what depends on it was worked out again.")
-            return redirect("labs:patient_results", patient_id=result.patient.patient_id)
+            edit.moved_on()
     return _change_page(
-        request, user, result, form, title="Correct a result", submit_label="Save the correction"
+        request, user, result, edit, title="Correct a result", submit_label="Save the correction"
     )
 
 
@@ -139,26 +138,33 @@ def result_correct(request: HttpRequest, pk: int) -> HttpResponse:
 def result_withdraw(request: HttpRequest, pk: int) -> HttpResponse:
     user = signed_in(request)
     result = _result(user, pk)
+    if result.withdrawn_at is not None:
+        return _withdrawn(request, result)
     form = WithdrawalForm(request.POST or None, initial={"version": result.version})
-    if request.method == "POST" and form.is_valid():
+    edit = Edit(form, result, lambda was: {})
+    if edit.ready():
         answers = form.cleaned_data
         try:
             withdraw_result(
                 result=result, reason=answers["reason"], version=answers["version"], by=user, now=clock.now()
             )
-        except ChangedMeanwhile:
-            _say_what_stands(form, _result(user, pk))
-        else:
             messages.success(request, "The result was withdrawn. It stays in the history.")
             return redirect("labs:patient_results", patient_id=result.patient.patient_id)
+        except ChangedMeanwhile:
+            edit.moved_on()
     return _change_page(
-        request, user, result, form, title="Withdraw a result", submit_label="Withdraw", danger=True
+        request, user, result, edit, title="Withdraw a result", submit_label="Withdraw", danger=True
     )
+
+
+def _withdrawn(request: HttpRequest, result: LabResult) -> HttpResponse:
+    back_url = reverse("labs:patient_results", args=[result.patient.patient_id])
+    return decided_first(request, result, "This result was withdrawn.", back_url)
 
 
 def _result(user: User, pk: int) -> LabResult:
     rows = LabResult.objects.visible_to(user, "labs.record").select_related("patient__site", "laboratory")
-    return get_object_or_404(rows, pk=pk, withdrawn_at=None)
+    return get_object_or_404(rows, pk=pk)
 
 
 def _as_stored(result: LabResult) -> dict[str, object]:
@@ -171,21 +177,11 @@ def _as_stored(result: LabResult) -> dict[str, object]:
     }
 
 
-def _say_what_stands(form: CorrectionForm | WithdrawalForm, stored: LabResult) -> None:
-    """Both people's values stand on the page: the form holds this person's, the message the other's."""
-    form.add_error(
-        None,
-        f"Somebody else changed this result while you had it open. It now reads {stored.value_received} "
-        f"{stored.unit_received}. Compare, and save again if yours is right.",
-    )
-    form.data = dict(form.data.items()) | {"version": str(stored.version)}
-
-
 def _change_page(
     request: HttpRequest,
     user: User,
     result: LabResult,
-    form: CorrectionForm | WithdrawalForm,
+    edit: Edit,
     *,
     title: str,
     submit_label: str,
@@ -194,7 +190,8 @@ def _change_page(
     analyte = ANALYTES[result.analyte]
     context = {
         "patient": result.patient,
-        "form": form,
+        "form": edit.form,
+        "conflicts": edit.conflicts,
         "title": title,
         "submit_label": submit_label,
         "danger": danger,
@@ -213,7 +210,7 @@ def _change_page(
         "sees_record": user.may("patients.view", result.site_id),
         "now": clock.now(),
     }
-    return render(request, "labs/result_change.html", context)
+    return render(request, "labs/result_change.html", context, status=edit.status)
 
 
 # Laboratories ------------------------------------------------------------------------------------------------
@@ -233,14 +230,21 @@ def laboratory_list(request: HttpRequest) -> HttpResponse:
 def laboratory_edit(request: HttpRequest, pk: int) -> HttpResponse:
     user = signed_in(request)
     laboratory = get_object_or_404(Laboratory, pk=pk)
-    form = LaboratoryForm(
-        request.POST or None, initial={"insulin_pmol_per_mu": laboratory.insulin_pmol_per_mu}
-    )
-    if request.method == "POST" and form.is_valid():
-        changed = change_insulin_factor(
-            laboratory=laboratory, pmol_per_miu=form.cleaned_data["insulin_pmol_per_mu"],
-            reason=form.cleaned_data["reason"], by=user, now=clock.now(),
-        )  # fmt: skip
-        messages.success(request, f"Saved. {changed} insulin results of {laboratory} were converted anew.")
-        return redirect("labs:laboratory_list")
-    return render(request, "labs/laboratory_edit.html", {"form": form, "laboratory": laboratory})
+    stored = {"insulin_pmol_per_mu": laboratory.insulin_pmol_per_mu}
+    form = LaboratoryForm(request.POST or None, initial=stored | {"version": laboratory.version})
+    edit = Edit(form, laboratory, lambda was: {name: getattr(was(laboratory), name) for name in stored})
+    if edit.ready():
+        answers = form.cleaned_data
+        try:
+            changed = change_insulin_factor(
+                laboratory=laboratory, pmol_per_miu=answers["insulin_pmol_per_mu"], version=answers["version"],
+                reason=answers["reason"], by=user, now=clock.now(),
+            )  # fmt: skip
+            messages.success(
+                request, f"Saved. {changed} insulin results of {laboratory} were converted anew."
+            )
+            return redirect("labs:laboratory_list")
+        except ChangedMeanwhile:
+            edit.moved_on()
+    context = {"form": form, "laboratory": laboratory, "conflicts": edit.conflicts}
+    return render(request, "labs/laboratory_edit.html", context, status=edit.status)

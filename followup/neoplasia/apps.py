@@ -10,12 +10,15 @@ class NeoplasiaConfig(AppConfig):
 
     def ready(self) -> None:
         from followup.neoplasia.exports import NEOPLASIA_CHECKS, NEOPLASMS
+        from followup.neoplasia.signable import contribute_checks, register_outcomes
         from followup.safety.signals import events_recorded
         from registry.exchange.exporting import register_table
         from registry.infusions.signals import infusions_recorded
 
         events_recorded.connect(_on_events, dispatch_uid="neoplasia.events")
         infusions_recorded.connect(_on_infusions, dispatch_uid="neoplasia.infusions")
+        register_outcomes()
+        contribute_checks()
         register_table(NEOPLASIA_CHECKS)
         register_table(NEOPLASMS)
 

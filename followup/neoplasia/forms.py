@@ -24,6 +24,7 @@ from followup.schedule.models import ContactMode
 from registry.access.models import Site
 from registry.partial_dates import is_partial_date
 from registry.patients.models import Patient
+from registry.saving import new_token
 
 BASIS = [
     ("", "Not known"), ("death_certificate", "Death certificate only"), ("clinical", "Clinical"),
@@ -93,7 +94,7 @@ class CheckForm(forms.Form):
         help_text="For a neoplasm said to be confirmed; a year is enough.",
     )
     note = forms.CharField(label="Note", required=False, widget=forms.Textarea(attrs={"rows": 3}))
-    form_token = forms.CharField(max_length=40, widget=forms.HiddenInput)
+    form_token = forms.CharField(max_length=40, widget=forms.HiddenInput, initial=new_token)
 
     def __init__(self, *args: Any, patient: Patient, today: date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -164,7 +165,7 @@ class ReportForm(forms.Form):
     topography = topography_field()
     morphology = morphology_field()
     basis_of_diagnosis = forms.ChoiceField(label="Basis of diagnosis", choices=BASIS, required=False)
-    form_token = forms.CharField(max_length=40, widget=forms.HiddenInput)
+    form_token = forms.CharField(max_length=40, widget=forms.HiddenInput, initial=new_token)
 
 
 class WorkUpForm(forms.Form):
@@ -181,6 +182,7 @@ class WorkUpForm(forms.Form):
     )
     source = forms.CharField(label="Source", max_length=120, required=False)
     reason = forms.CharField(label="Reason for the change", max_length=300)
+    version = forms.IntegerField(widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -201,6 +203,7 @@ class CloseForm(forms.Form):
     conclusion = forms.CharField(
         label="How the conclusion was reached", widget=forms.Textarea(attrs={"rows": 4})
     )
+    version = forms.IntegerField(widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -216,11 +219,12 @@ class NoteForm(forms.Form):
     kind = forms.ChoiceField(label="Step", choices=WorkUpNote.Kind.choices)
     on_date = forms.DateField(label="On", widget=DAY)
     text = forms.CharField(label="In words", widget=forms.Textarea(attrs={"rows": 2}))
-    form_token = forms.CharField(max_length=40, widget=forms.HiddenInput)
+    form_token = forms.CharField(max_length=40, widget=forms.HiddenInput, initial=new_token)
 
 
 class ReasonForm(forms.Form):
     reason = forms.CharField(label="Why it is opened again", max_length=300)
+    version = forms.IntegerField(widget=forms.HiddenInput)
 
 
 class CaseFilter(forms.Form):

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.db.models import QuerySet
-from django.forms import BaseForm
 from django.urls import reverse
 
 from followup.neoplasia.models import CheckItem, NeoplasiaCheck, Neoplasm
@@ -111,16 +110,6 @@ def crumbs(case: Neoplasm, last: str = "") -> list[dict[str, str]]:
         {"label": case.case_ref, "url": reverse("neoplasia:case", args=[case.pk]) if last else ""},
     ]
     return [*trail, {"label": last, "url": ""}] if last else trail
-
-
-def conflicts(form: BaseForm, stored: dict[str, Any]) -> list[dict[str, str]]:
-    """What this person typed beside what somebody else saved meanwhile, where they differ."""
-    pairs = [(form[name], form[name].data or "", str(value or "")) for name, value in stored.items()]
-    return [
-        {"label": str(field.label), "stored": theirs, "typed": mine}
-        for field, mine, theirs in pairs
-        if mine != theirs
-    ]
 
 
 def person_crumbs(patient: Patient, last: str) -> list[dict[str, str]]:

@@ -26,11 +26,12 @@ from followup.neoplasia.forms import (
 from followup.neoplasia.models import NeoplasiaCheck, Neoplasm
 from followup.schedule.models import Visit
 from registry import clock
+from registry.access.conflicts import Edit
 from registry.access.guards import needs, signed_in
 from registry.access.models import User
 from registry.patients.models import Patient
 from registry.patients.pages import patient_within
-from registry.saving import ChangedMeanwhile, NotAccepted, new_token
+from registry.saving import ChangedMeanwhile, NotAccepted
 
 ON_ONE_PAGE = 50
 
@@ -80,7 +81,6 @@ def _check_form(request: HttpRequest, patient: Patient, visit: Visit | None) -> 
     user, now = signed_in(request), clock.now()
     today = clock.local_date(now, patient.site.time_zone)
     initial = {
-        "form_token": new_token(),
         "on_date": (visit.actual_date if visit else None) or today,
         "contact_mode": (visit.planned_mode if visit else "") or "on_site",
     }
@@ -111,7 +111,9 @@ def _record(form: CheckForm, patient: Patient, visit: Visit | None, user: User) 
         )  # fmt: skip
     except NotAccepted as refusal:
         form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)
-        return None
+    except ChangedMeanwhile:
+        form.add_error(None, "Somebody else saved the visit at this moment. Save the check again.")
+    return None
 
 
 @needs("neoplasia.view")
@@ -139,16 +141,19 @@ def check(request: HttpRequest, pk: int) -> HttpResponse:
 def case_report(request: HttpRequest, patient_id: str) -> HttpResponse:
     user, now = signed_in(request), clock.now()
     patient = patient_within(user, patient_id, "neoplasia.record")
-    form = ReportForm(request.POST or None, initial={"form_token": new_token()})
+    form = ReportForm(request.POST or None)
     if form.is_valid():
-        stored = actions.report_neoplasm(patient=patient, by=user, now=now, **form.cleaned_data)
-        messages.success(request, f"{stored.case_ref}: accepted as reported.")
-        return redirect("neoplasia:case", pk=stored.pk)
+        try:
+            stored = actions.report_neoplasm(patient=patient, by=user, now=now, **form.cleaned_data)
+            messages.success(request, f"{stored.case_ref}: accepted as reported.")
+            return redirect("neoplasia:case", pk=stored.pk)
+        except NotAccepted as refusal:
+            form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)
     context = {
         "form": form, "patient": patient, "title": "Report a neoplasm",
         "breadcrumbs": pages.person_crumbs(patient, "Report a neoplasm"), "submit_label": "Save as reported", "now": now,
         "lead": "It is accepted as reported and counts from its date. What is missing becomes a query.",
-        "cancel_url": reverse("desk:patient_record", args=[patient_id]), "form_version": "", "danger": False,
+        "cancel_url": reverse("desk:patient_record", args=[patient_id]), "danger": False,
     }  # fmt: skip
     return render(request, "neoplasia/case_form.html", context)
 
@@ -161,7 +166,7 @@ def case(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _new_note(case: Neoplasm, now: Any) -> dict[str, Any]:
-    return {"form_token": new_token(), "on_date": clock.local_date(now, case.site.time_zone)}
+    return {"on_date": clock.local_date(now, case.site.time_zone)}
 
 
 def _case_page(request: HttpRequest, shown: Neoplasm, note_form: NoteForm) -> HttpResponse:
@@ -198,7 +203,7 @@ def case_note(request: HttpRequest, pk: int) -> HttpResponse:
             actions.add_work_up_note(case=stored, by=user, now=now, **form.cleaned_data)
             return redirect("neoplasia:case", pk=pk)
         except NotAccepted as refusal:
-            form.add_error(refusal.field, refusal.message)
+            form.add_error(refusal.field or None, refusal.message)
     return _case_page(request, stored, form)
 
 
@@ -209,10 +214,8 @@ def case_update(request: HttpRequest, pk: int) -> HttpResponse:
     form = WorkUpForm(request.POST or None, initial=_standing(stored, WorkUpForm))
 
     def save(entered: dict[str, Any]) -> None:
-        reason = entered.pop("reason")
-        actions.update_workup(
-            case=stored, details=entered, version=_version(request), reason=reason, by=user, now=now
-        )
+        reason, version = entered.pop("reason"), entered.pop("version")
+        actions.update_workup(case=stored, details=entered, version=version, reason=reason, by=user, now=now)
 
     return _case_form(request, stored, form, save, title="Correct the work-up", submit_label="Save")
 
@@ -224,7 +227,8 @@ def case_close(request: HttpRequest, pk: int) -> HttpResponse:
     form = CloseForm(request.POST or None, initial=_standing(stored, CloseForm))
 
     def save(entered: dict[str, Any]) -> None:
-        actions.close_neoplasm(case=stored, conclusion=entered, version=_version(request), by=user, now=now)
+        version = entered.pop("version")
+        actions.close_neoplasm(case=stored, conclusion=entered, version=version, by=user, now=now)
 
     lead = "Excluded and benign end the hold on infusions. Malignant and undetermined keep it."
     return _case_form(request, stored, form, save, title="Close", submit_label="Close the case", lead=lead)
@@ -236,10 +240,10 @@ def case_reopen(request: HttpRequest, pk: int) -> HttpResponse:
     stored = _case(user, pk, "neoplasia.close")
 
     def save(entered: dict[str, Any]) -> None:
-        actions.reopen(case=stored, version=_version(request), reason=entered["reason"], by=user, now=now)
+        actions.reopen(case=stored, version=entered["version"], reason=entered["reason"], by=user, now=now)
 
     lead = "The task returns to Today, and further infusions are held again."
-    form = ReasonForm(request.POST or None)
+    form = ReasonForm(request.POST or None, initial=_standing(stored, ReasonForm))
     return _case_form(request, stored, form, save, title="Reopen", submit_label="Reopen the case", lead=lead)
 
 
@@ -264,11 +268,6 @@ def _case(user: User, pk: int, act: str) -> Neoplasm:
     )
 
 
-def _version(request: HttpRequest) -> int:
-    given = request.POST.get("version", "")
-    return int(given) if given.isdecimal() and len(given) < 10 else 0
-
-
 def _standing(stored: Neoplasm, form: type[Form]) -> dict[str, Any]:
     return {name: getattr(stored, name) for name in form.base_fields if hasattr(stored, name)}
 
@@ -283,9 +282,9 @@ def _case_form(
     submit_label: str,
     lead: str = "",
 ) -> HttpResponse:
-    before = _standing(stored, type(form))
-    version, moved_on = request.POST.get("version") or str(stored.version), False
-    if form.is_valid():
+    names = [name for name in _standing(stored, type(form)) if name != "version"]
+    edit = Edit(form, stored, lambda was: {name: getattr(was(stored), name) for name in names})
+    if edit.ready():
         try:
             save(dict(form.cleaned_data))
             messages.success(request, f"{stored.case_ref}: saved.")
@@ -293,12 +292,11 @@ def _case_form(
         except NotAccepted as refusal:
             form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)
         except ChangedMeanwhile:
-            version, moved_on = str(stored.version), True
+            edit.moved_on()
     context = {
         "form": form, "case": stored, "patient": stored.patient, "title": f"{title}: {stored.case_ref}",
-        "submit_label": submit_label, "lead": lead, "form_version": version, "moved_on": moved_on,
-        "conflicts": pages.conflicts(form, before) if moved_on else [], "danger": False,
+        "submit_label": submit_label, "lead": lead, "conflicts": edit.conflicts, "danger": False,
         "cancel_url": reverse("neoplasia:case", args=[stored.pk]),
         "breadcrumbs": pages.crumbs(stored, title), "now": clock.now(),
     }  # fmt: skip
-    return render(request, "neoplasia/case_form.html", context, status=409 if moved_on else 200)
+    return render(request, "neoplasia/case_form.html", context, status=edit.status)

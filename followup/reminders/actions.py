@@ -9,6 +9,7 @@ from django.db import transaction
 from followup.reminders import upkeep
 from followup.reminders.dispatch import Clock, dispatch, move_reminders
 from followup.reminders.models import MailMessage, Reminder, SweepRun
+from followup.reminders.notices import send_notices
 from followup.reminders.planning import plan_messages
 from followup.reminders.raising import Changes, SitePlan, raise_for_site
 from followup.reminders.staff import staff_of
@@ -17,6 +18,9 @@ from followup.schedule.actions import repair_plans
 from registry import clock as calendar
 from registry.access.models import Site, User
 from registry.audit.acting import Actor, acting_as
+from registry.backups import unfinished
+from registry.handover.moving import repair_sites
+from registry.signatures.watching import judge_new
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +35,7 @@ def run_sweep(*, now: datetime, as_of: datetime, by: Actor | str = "system:worke
 
     `now` is when it runs, for leases and the heartbeat; `as_of` the moment it looks at.
     """
+    unfinished.refuse()
     clock = _clock_from(now)
     run = SweepRun.objects.create(started_at=now, as_of=as_of)
     totals = Totals()
@@ -43,9 +48,19 @@ def run_sweep(*, now: datetime, as_of: datetime, by: Actor | str = "system:worke
     return totals
 
 
-def _sweep(totals: Totals, *, as_of: datetime, clock: Clock, by: Actor | str) -> None:
+def catch_up_without_sending(*, now: datetime, by: Actor | str) -> None:
+    """A sweep that plans, raises, stops and counts, and leaves what there is to send to its caller."""
+    run = SweepRun.objects.create(started_at=now, as_of=now)
+    totals, clock = Totals(), _clock_from(now)
+    _sweep(totals, as_of=now, clock=clock, by=by, send=False)
+    _finish(run, count(totals), clock, "; ".join(totals.problems))
+
+
+def _sweep(totals: Totals, *, as_of: datetime, clock: Clock, by: Actor | str, send: bool = True) -> None:
     with acting_as(by, channel="sweep"):
         repair_plans(as_of)
+        judge_new(now=as_of)
+        repair_sites(now=as_of)
     plan = SitePlan.read()
     changes = Changes()
     for site in Site.objects.order_by("pk"):
@@ -56,7 +71,10 @@ def _sweep(totals: Totals, *, as_of: datetime, clock: Clock, by: Actor | str) ->
             totals.problems.append(f"site {site.code} could not be swept")
     totals.raised_now, totals.closed_now = changes.raised, changes.closed
     totals.reopened_now = changes.reopened
+    if not send:
+        return
     totals.messages_sent_now = dispatch(as_of=as_of, clock=clock, by=by)
+    send_notices(clock=clock, by=by)
     upkeep.seal_what_waits(now=as_of)
     upkeep.forget_consumed_messages()
 

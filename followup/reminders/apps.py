@@ -6,6 +6,9 @@ class RemindersConfig(AppConfig):
     label = "reminders"
 
     def ready(self) -> None:
-        from followup.reminders import exports
+        from followup.reminders import exports, notices
+        from followup.reminders.restored import register
 
         exports.register()
+        register()
+        notices.listen()

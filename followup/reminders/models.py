@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -105,6 +106,42 @@ class Reminder(models.Model):
 
     def __str__(self) -> str:
         return f"{self.step} for visit {self.visit_id}"
+
+
+class Notice(models.Model):
+    """One message that does not wait for the day's: to one person, in one role at one site, about one matter."""
+
+    SUBJECTS: ClassVar = {"record_opened": "Please look at your registry"}
+
+    recipient = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
+    site = models.ForeignKey(Site, on_delete=models.PROTECT)
+    role = models.CharField(max_length=20, help_text="What the recipient must still be when it is sent")
+    kind = models.CharField(max_length=20, choices=[("record_opened", "A record was opened in an emergency")])
+    source = models.CharField(max_length=80)
+    path = models.CharField(max_length=200, help_text="Where the link leads, behind the sign-in")
+    state = models.CharField(
+        max_length=10, choices=MailMessage.State.choices, default=MailMessage.State.PLANNED
+    )
+    attempts = models.PositiveSmallIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["recipient", "kind", "source"], name="one_notice_per_person_and_matter"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["state"], condition=~Q(state__in=["sent", "cancelled"]), name="notices_in_hand"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"notice to {self.recipient_id} about {self.source}"
 
 
 class SweepRun(models.Model):

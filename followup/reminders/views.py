@@ -7,12 +7,14 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from followup.reminders import actions, queries
-from followup.reminders.models import SweepRun
+from followup.reminders.models import MailMessage, SweepRun
 from followup.reminders.staff import KIND_WORDS
 from registry import clock
+from registry.access.conflicts import decided_first
 from registry.access.guards import needs, signed_in
 
 COLUMNS = ("due", "sent", "held", "excused", "failed", "uncertain", "waiting")
@@ -56,11 +58,10 @@ def message_settle(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _decide(request: HttpRequest, pk: int, action: Callable[..., None], done: str) -> HttpResponse:
-    message = get_object_or_404(queries.stuck_messages(), pk=pk)
+    message = get_object_or_404(MailMessage, pk=pk)
     try:
         action(message=message, by=signed_in(request), now=clock.now())
-    except actions.AlreadySettled as refusal:
-        messages.warning(request, str(refusal))
-    else:
         messages.success(request, done)
+    except actions.AlreadySettled as refusal:
+        return decided_first(request, message, str(refusal), reverse("reminders:control"))
     return redirect("reminders:control")

@@ -122,6 +122,7 @@ def make_waiting(*, now: Callable[[], datetime]) -> int:
     for run in ReportRun.objects.filter(waiting).order_by("pk"):
         if _claim(run, now()):
             _make(run, now)
+            forget_erased()  # the person's names may have been erased while it was drawn
             made += 1
     return made
 

@@ -11,11 +11,13 @@ from decimal import Decimal
 
 from followup.outcomes.rules import person_days
 from registry import partial_dates
+from registry.access.models import Registry
 from registry.infusions.models import Infusion, InfusionDose
 from registry.patients.models import Enrolment, Patient, Scope, Status, StatusEvent
 from registry.patients.rules import WITHDRAWAL_SCOPES
 
 DAYS_PER_YEAR = 365.25
+HIDDEN_SOURCE = "hidden_blinded_protocol"
 AFTER_CUT_OFF = "enrolled_after_cut_off"
 NO_MORE_DATA = (Scope.NO_NEW_DATA, Scope.ERASE)
 STILL_SEEN = (Scope.NO_CELLS, Scope.NO_VISITS)
@@ -85,10 +87,15 @@ class Person:
         return person_days(max(day, self.first_infusion), self.observed_until(cut_off)) / DAYS_PER_YEAR
 
 
-def load_cohort(site_ids: Collection[int], cut_off: date) -> list[Person]:
-    """Everybody at these sites, in order of patient id; the number of queries does not grow with the people."""
+def load_cohort(
+    site_ids: Collection[int], cut_off: date, *, shows_product: bool | None = None
+) -> list[Person]:
+    """Everybody at these sites, in order of patient id; the number of queries does not grow with the people. A blinded
+    protocol hides source and dose unless the report is a closed one.
+    """
     persons = {person.pk: person for person in _people(site_ids)}
-    _add_infusions(persons, site_ids, cut_off)
+    is_open = not Registry.current().blinded if shows_product is None else shows_product
+    _add_infusions(persons, site_ids, cut_off, is_open)
     steps = _steps(site_ids, cut_off)
     for person in persons.values():
         _place(person, steps[person.pk], cut_off)
@@ -109,16 +116,26 @@ def _people(site_ids: Collection[int]) -> Iterable[Person]:
         yield Person(pk, patient_id, site, sex, birth_year, day, since)
 
 
-def _add_infusions(persons: dict[int, Person], site_ids: Collection[int], cut_off: date) -> None:
+def _add_infusions(
+    persons: dict[int, Person], site_ids: Collection[int], cut_off: date, is_open: bool
+) -> None:
     doses: dict[int, list[InfusionDose]] = defaultdict(list)
     given = InfusionDose.objects.filter(infusion__patient__site__in=site_ids).select_related("lot")
     for dose in given.order_by("infusion", "pk"):
         doses[dose.infusion_id].append(dose)
     rows = Infusion.objects.filter(patient__site__in=site_ids, infused_on__lte=cut_off)
     for row in rows.order_by("patient", "infused_on", "infused_at", "pk"):
-        persons[row.patient_id].infusions.append(_given(row, doses[row.pk]))
+        given_row = _given(row, doses[row.pk]) if is_open else _hidden(row)
+        persons[row.patient_id].infusions.append(given_row)
     for person in persons.values():
         person.infusions.sort(key=lambda infusion: (infusion.on, infusion.pk))
+
+
+def _hidden(row: Infusion) -> Given:
+    return Given(
+        pk=row.pk, on=row.infused_on, route=row.route, reaction=row.reaction, tissue_source=HIDDEN_SOURCE,
+        viable_cells_per_kg=None, lots=(),
+    )  # fmt: skip
 
 
 def _given(row: Infusion, doses: Sequence[InfusionDose]) -> Given:
@@ -179,6 +196,7 @@ class Frame:
     period_from: date
     cut_off: date
     persons: list[Person]
+    shows_product: bool = True
 
     @property
     def infused(self) -> list[Person]:

@@ -7,12 +7,18 @@ from followup.labs.models import DerivedValue
 from followup.labs.series import Point, baseline_kind, baselines, series
 from followup.neoplasia.models import NeoplasiaCheck, Neoplasm
 from followup.reports import patient_numbers as shape
+from followup.reports.patient_signatures import collect_signatures
 from followup.reports.provenance import cover, versions
 from followup.safety.models import AdverseEvent
 from followup.schedule.models import Visit, WorkItem
 from registry import partial_dates
+from registry.access.blinding import about_product
+from registry.access.models import Registry
 from registry.clock import local_date
+from registry.handover.history import transfers_of
+from registry.handover.models import Transfer
 from registry.infusions.models import Infusion
+from registry.partial_dates import in_words
 from registry.patients.identity import identity_of
 from registry.patients.models import Consent, Enrolment, Patient, Query, Status, StatusEvent
 from registry.patients.queries import record_of
@@ -57,6 +63,7 @@ def collect_patient(*, patient: Patient, cut_off: date, with_identifiers: bool) 
         "events": _events(patient, cut_off),
         "neoplasia_checks": _checks(patient, cut_off),
         "open_matters": _open_matters(patient, cut_off),
+        "signatures": collect_signatures(patient, cut_off),
         "versions": versions(),
     }
 
@@ -75,7 +82,7 @@ def _patient(
     ahead = [row["target_date"] for row in waiting if row["status"] != "late"]
     return {
         "patient_id": patient.patient_id,
-        "site": patient.site.name,
+        "site": _site(patient, cut_off),
         "sex": patient.sex_at_birth,
         "birth_year": patient.birth_year,
         "identity": _identity(patient) if with_identifiers else None,
@@ -86,6 +93,16 @@ def _patient(
         "last_contact": max(held, default=None),
         "next_visit": min(ahead or [row["target_date"] for row in waiting], default=None),
     }
+
+
+def _site(patient: Patient, cut_off: date) -> str:
+    """Where the person is now, and from where and when they came."""
+    came = [
+        f"from {one.from_site} on {in_words(one.moves_on)}"
+        for one in reversed(transfers_of(patient))
+        if one.state == Transfer.State.ACCEPTED and one.moves_on <= cut_off
+    ]
+    return f"{patient.site.name} ({', then '.join(came)})" if came else patient.site.name
 
 
 def _identity(patient: Patient) -> shape.Identity:
@@ -135,25 +152,29 @@ def _consents(patient: Patient, cut_off: date) -> list[shape.ConsentRow]:
 def _infusions(patient: Patient, cut_off: date) -> list[shape.InfusionRow]:
     given = Infusion.objects.filter(patient=patient, infused_on__lte=cut_off).prefetch_related("doses__lot")
     ordered = list(given.order_by("infused_on", "infused_at", "pk"))
-    deviations = _deviations(ordered)
+    is_open = not Registry.current().blinded
+    deviations = _deviations(ordered, is_open)
     return [
-        _infusion(number, one, deviations.get(record_of(one), []))
+        _infusion(number, one, deviations.get(record_of(one), []), is_open)
         for number, one in enumerate(ordered, start=1)
     ]
 
 
-def _deviations(infusions: Iterable[Infusion]) -> dict[str, list[str]]:
+def _deviations(infusions: Iterable[Infusion], is_open: bool) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     queries = Query.objects.filter(
         record__in=[record_of(one) for one in infusions], kind=Query.Kind.DEVIATION
     )
+    if not is_open:
+        queries = queries.exclude(about_product())
     for record, reason in queries.order_by("opened_at", "pk").values_list("record", "reason"):
         found.setdefault(record, []).append(reason)
     return found
 
 
-def _infusion(number: int, one: Infusion, deviations: list[str]) -> shape.InfusionRow:
-    doses = list(one.doses.all())
+def _infusion(number: int, one: Infusion, deviations: list[str], is_open: bool) -> shape.InfusionRow:
+    """A blinded protocol leaves lot, source and dose empty."""
+    doses = list(one.doses.all()) if is_open else []
     total, viable = sum(dose.cells_total for dose in doses), sum(dose.viable_cells for dose in doses)
     note = f": {one.reaction_note}" if one.reaction_note else ""
     return {
@@ -297,6 +318,9 @@ def _checks(patient: Patient, cut_off: date) -> list[shape.NeoplasiaCheckRow]:
 
 def _open_matters(patient: Patient, cut_off: date) -> list[shape.OpenMatter]:
     zone = patient.site.time_zone
+    asked = Query.objects.filter(patient=patient).exclude(status=Query.State.CLOSED)
+    if Registry.current().blinded:
+        asked = asked.exclude(about_product())
     cases: list[shape.OpenMatter] = [
         {
             "kind": "suspicion",
@@ -323,8 +347,6 @@ def _open_matters(patient: Patient, cut_off: date) -> list[shape.OpenMatter]:
             "since": local_date(query.opened_at, zone).isoformat(),
             "due_on": None,
         }
-        for query in Query.objects.filter(patient=patient)
-        .exclude(status=Query.State.CLOSED)
-        .order_by("opened_at", "pk")
+        for query in asked.order_by("opened_at", "pk")
     ]
     return [*cases, *tasks, *queries]

@@ -12,7 +12,7 @@ from followup.reports.collect_glycaemia import glycaemia
 from followup.reports.numbers import SAFETY_SCHEMA, Definition, ReconciliationRow, SafetyNumbers
 from followup.reports.provenance import cover, versions
 from followup.reports.rules import numbers_add_up
-from registry.access.models import Site
+from registry.access.models import Registry, Site
 from registry.infusions.models import Infusion
 
 TITLE = "Periodic safety report"
@@ -22,11 +22,17 @@ class NumbersDisagree(Exception):
     """The numbers contradict each other; a report is not issued from them. The message names each contradiction."""
 
 
-def collect_safety(*, site: Site | None, period_from: date, period_to: date) -> SafetyNumbers:
-    """Everybody of the site, or of all sites, at the end of `period_to`. Raises NumbersDisagree."""
+def collect_safety(
+    *, site: Site | None, period_from: date, period_to: date, is_closed: bool = False
+) -> SafetyNumbers:
+    """Everybody of the site, or of all sites, at the end of `period_to`. Where the protocol is blinded only a closed
+    report says what was given. Raises NumbersDisagree.
+    """
+    shows_product = is_closed or not Registry.current().blinded
     sites = [site] if site else list(Site.objects.order_by("code"))
     site_ids = tuple(one.pk for one in sites)
-    frame = Frame(site_ids, period_from, period_to, load_cohort(site_ids, period_to))
+    persons = load_cohort(site_ids, period_to, shows_product=shows_product)
+    frame = Frame(site_ids, period_from, period_to, persons, shows_product)
     numbers = _numbers(frame, sites)
     if contradictions := numbers_add_up(numbers):
         raise NumbersDisagree(" ".join(contradictions))

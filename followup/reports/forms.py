@@ -19,10 +19,10 @@ class SafetyReportForm(forms.Form):
     )
     period_to = forms.DateField(label="To, the cut-off", required=False, widget=day_input())
     site = forms.ModelChoiceField(Site.objects.none(), label="Sites", required=False)
-    form_token = forms.CharField(widget=forms.HiddenInput, max_length=40)
+    form_token = forms.CharField(widget=forms.HiddenInput, initial=new_token, max_length=40)
 
     def __init__(self, *args: Any, user: User, today: date, **kwargs: Any) -> None:
-        super().__init__(*args, **({"initial": {"form_token": new_token()}} | kwargs))
+        super().__init__(*args, **kwargs)
         self.today, self.everywhere = today, user.scope(SAFETY_ACT).everywhere
         self.presets = presets(today)
         period = cast(forms.ChoiceField, self.fields["period"])
@@ -79,10 +79,10 @@ class PatientReportForm(forms.Form):
         label="Reason for printing the name", required=False, max_length=300,
         help_text="Needed only with the name. It is kept in the trail.",
     )  # fmt: skip
-    form_token = forms.CharField(widget=forms.HiddenInput, max_length=40)
+    form_token = forms.CharField(widget=forms.HiddenInput, initial=new_token, max_length=40)
 
     def __init__(self, *args: Any, may_see_names: bool, **kwargs: Any) -> None:
-        super().__init__(*args, **({"initial": {"form_token": new_token()}} | kwargs))
+        super().__init__(*args, **kwargs)
         if not may_see_names:
             del self.fields["with_identifiers"], self.fields["reason"]
 

@@ -12,6 +12,7 @@ from django.db.models import Q
 from registry.access.models import Site, SiteScope, SiteScopedQuerySet, User
 from registry.clock import local_date
 from registry.patients.models import Patient
+from registry.signatures.models import Signature
 
 PATIENT_ACT, NAMES_ACT = "reports.make_patient", "identifiers.view"
 
@@ -95,3 +96,28 @@ class ReportRun(models.Model):
         if self.period_to is not None or self.data_cut_off is None or self.site is None:
             return self.period_to
         return local_date(self.data_cut_off, self.site.time_zone)
+
+
+class SignedCopy(models.Model):
+    """The PDF of a safety report with the page of its signatures, made anew for each. The unsigned original is kept."""
+
+    run = models.ForeignKey(ReportRun, on_delete=models.PROTECT, related_name="signed_copies")
+    signature = models.ForeignKey(Signature, on_delete=models.PROTECT, related_name="+")
+    state = models.CharField(max_length=9, choices=ReportRun.State.choices, default=ReportRun.State.WAITING)
+    message = models.CharField(max_length=500, blank=True)
+    stored_as = models.CharField(max_length=100, blank=True)
+    pdf_sha256 = models.CharField(max_length=64, blank=True)
+    original_sha256 = models.CharField(max_length=64, help_text="Of the unsigned PDF it was signed as")
+    pages = models.PositiveIntegerField(null=True, blank=True)
+    asked_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ["run", "pk"]
+        verbose_name_plural = "signed copies"
+        constraints = [models.UniqueConstraint(fields=["signature"], name="one_signed_copy_per_signature")]
+
+    def __str__(self) -> str:
+        return f"Signed copy of report {self.run_id}"

@@ -8,7 +8,7 @@ a missing value is None and never 0. Codes are the allowed values of the import 
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 SAFETY_SCHEMA = "safety_numbers/1"
 
@@ -35,6 +35,7 @@ class Cover(TypedDict):
     trail_head: (
         str | None
     )  # digest of the seal over the newest change of the data; None when nothing is sealed yet
+    trail_seal: NotRequired[str]  # number and moment of that seal; reports made before 0.2 lack it
 
 
 class DispositionRow(TypedDict):

@@ -4,7 +4,7 @@ from typing import TypedDict
 
 from followup.reports.numbers import Cover
 
-PATIENT_SCHEMA = "patient_numbers/1"
+PATIENT_SCHEMA = "patient_numbers/2"
 
 
 class Identity(TypedDict):
@@ -112,6 +112,18 @@ class OpenMatter(TypedDict):
     due_on: str | None
 
 
+class SignedRecordRow(TypedDict):
+    noun: str  # visit | adverse event | neoplasia outcome
+    record: str
+    printed_name: str
+    role: str
+    meaning: str
+    signed_at: str  # ISO, UTC
+    state: str  # valid | void | broken
+    voided_on: str | None
+    new_since: int  # results that came after it
+
+
 class PatientNumbers(TypedDict):
     schema: str
     cover: Cover
@@ -128,4 +140,5 @@ class PatientNumbers(TypedDict):
     events: list[PatientEventRow]
     neoplasia_checks: list[NeoplasiaCheckRow]
     open_matters: list[OpenMatter]
+    signatures: list[SignedRecordRow]
     versions: dict[str, str]

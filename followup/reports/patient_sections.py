@@ -6,6 +6,7 @@ from followup import charts
 from followup.labs.wording import INDEX_DECIMALS, unit_words
 from followup.reports.layout import Block, Section, figure, figure_or_words, num, section, table, text
 from followup.reports.patient_numbers import PatientNumbers, Series
+from followup.reports.patient_signatures import signature_table
 from followup.reports.wording import day, decimal, heading, label
 
 CHECK_NOTE = "A partial check leaves examination and imaging due."
@@ -21,6 +22,7 @@ def patient_sections(numbers: PatientNumbers) -> list[Section]:
         section("Adverse events", _events(numbers)),
         section("Neoplasia checks", _checks(numbers)),
         section("Status and consent", _status(numbers), _consents(numbers)),
+        section("Signatures", signature_table(numbers)),
     ]
 
 

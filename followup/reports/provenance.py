@@ -1,7 +1,7 @@
 """What stands on every cover, and the seal that shows which state of the data a report was made from."""
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from django.apps import apps
 from django.conf import settings
@@ -35,11 +35,22 @@ def seal_data(*, now: datetime) -> None:
 
 def trail_head() -> str | None:
     """Digest of the seal over the newest change of the data; None while that is not sealed."""
+    found = _data_seal()
+    return found.digest if found else None
+
+
+def trail_seal() -> str:
+    """Number and moment of that seal, by which it is found again in the anchor file."""
+    found = _data_seal()
+    return f"seal {found.pk} of {found.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if found else ""
+
+
+def _data_seal() -> AuditSeal | None:
     newest = _newest_change()
     if newest is None:
         return None
     sealed = SealedEntry.objects.filter(entry_id=newest).values("seal_id")
-    return AuditSeal.objects.filter(pk__in=sealed).values_list("digest", flat=True).first()
+    return AuditSeal.objects.filter(pk__in=sealed).first()
 
 
 def _newest_change() -> int | None:
@@ -78,6 +89,7 @@ def cover(
         ],
         "intended_use": settings.INTENDED_USE,
         "trail_head": trail_head(),
+        "trail_seal": trail_seal(),
     }
 
 

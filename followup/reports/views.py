@@ -13,13 +13,16 @@ from followup.reports import actions, tasks
 from followup.reports.forms import PatientReportForm, SafetyReportForm
 from followup.reports.models import NAMES_ACT, PATIENT_ACT, ReportRun
 from followup.reports.render import weasyprint_problem
+from followup.reports.signed_copies import standings
 from registry import clock
+from registry.access.conflicts import decided_first
 from registry.access.guards import needs, signed_in
 from registry.access.models import User
 from registry.audit.acting import acting_as
 from registry.audit.actions import record_event
 from registry.exchange import nudge
 from registry.patients.models import Patient
+from registry.signatures.states import Standing
 
 SHOWN = 100
 State = ReportRun.State
@@ -45,7 +48,9 @@ def report_list(request: HttpRequest) -> HttpResponse:
         if form is not None and form.is_valid():
             return _asked(form, user)
     runs = ReportRun.objects.visible_to(user).select_related("site", "patient", "requested_by")[:SHOWN]
-    context = {"form": form, "lines": [_line(run) for run in runs], "problem": weasyprint_problem()}
+    signed = standings(runs)
+    lines = [_line(run) | {"standing": signed.get(run.pk, Standing([]))} for run in runs]
+    context = {"form": form, "lines": lines, "problem": weasyprint_problem()}
     return render(request, "reports/report_list.html", context)
 
 
@@ -100,6 +105,9 @@ def report_run(request: HttpRequest, pk: int) -> HttpResponse:
         return answer
     context = {
         "run": run,
+        "is_signable": (run.kind == ReportRun.Kind.SAFETY and run.state == State.DONE)
+        or run.pk in standings([run]),
+        "copies": run.signed_copies.select_related("signature").order_by("-pk"),
         "title": _title(run),
         "job": _job(run),
         "facts": _facts(run),
@@ -123,6 +131,17 @@ def numbers_download(request: HttpRequest, pk: int) -> FileResponse:
 
 
 @needs(*VIEW_ACTS)
+@require_GET
+def signed_download(request: HttpRequest, pk: int) -> FileResponse:
+    """The newest signed copy; the unsigned original has its own address."""
+    run = _finished(signed_in(request), pk)
+    copy = run.signed_copies.filter(state=State.DONE).order_by("-pk").first()
+    if copy is None:
+        raise Http404("There is no signed copy of this report yet.")
+    return _download(request, run, copy.stored_as, copy.pdf_sha256, "pdf", mark="-signed")
+
+
+@needs(*VIEW_ACTS)
 @require_POST
 def report_cancel(request: HttpRequest, pk: int) -> HttpResponse:
     user = signed_in(request)
@@ -133,7 +152,7 @@ def report_cancel(request: HttpRequest, pk: int) -> HttpResponse:
         actions.cancel(run=run, now=clock.now())
         messages.success(request, "The report was cancelled before it was begun.")
     except actions.CannotContinue as refusal:
-        messages.error(request, str(refusal))
+        return decided_first(request, run, str(refusal), reverse("reports:report_run", args=[pk]))
     return redirect("reports:report_run", pk=pk)
 
 
@@ -152,13 +171,15 @@ def _finished(user: User, pk: int) -> ReportRun:
     return run
 
 
-def _download(request: HttpRequest, run: ReportRun, stored_as: str, sha256: str, suffix: str) -> FileResponse:
+def _download(
+    request: HttpRequest, run: ReportRun, stored_as: str, sha256: str, suffix: str, *, mark: str = ""
+) -> FileResponse:
     path = actions.reports_folder() / stored_as
     if not path.is_file():
         raise Http404("The stored file is missing; make the report again.")
     with acting_as(signed_in(request), channel="web"):
         record_event(action="report downloaded", about=run, detail=f"{suffix} {sha256}", now=clock.now())
-    return FileResponse(path.open("rb"), as_attachment=True, filename=f"{_file_name(run)}.{suffix}")
+    return FileResponse(path.open("rb"), as_attachment=True, filename=f"{_file_name(run)}{mark}.{suffix}")
 
 
 def _file_name(run: ReportRun) -> str:

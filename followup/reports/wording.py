@@ -1,5 +1,7 @@
 """Codes, dates and numbers as words for a printed page."""
 
+from datetime import UTC, datetime
+
 from registry.partial_dates import in_words
 
 LABELS = {
@@ -18,6 +20,7 @@ LABELS = {
     "lost": "lost to follow-up",
     "enrolled_after_cut_off": "enrolled after the cut-off, not counted",
     "mixed": "mixed sources",
+    "hidden_blinded_protocol": "hidden: blinded protocol",
     "life_threatening": "life-threatening",
     "congenital_anomaly": "congenital anomaly",
     "medically_important": "medically important",
@@ -59,6 +62,12 @@ LABELS = {
     "not_computable": "not computed",
     "fasting_c_peptide": "Fasting C-peptide",
 }
+
+
+def utc(moment: str) -> str:
+    """`14 Mar 2031, 09:30 UTC` of an ISO moment."""
+    at = datetime.fromisoformat(moment).astimezone(UTC)
+    return f"{in_words(at.date())}, {at:%H:%M} UTC"
 
 
 def label(code: str | None) -> str:

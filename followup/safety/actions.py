@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
-
 from followup.safety.ctcae import term_for
 from followup.safety.follow_on import mark_special_interest, settle
 from followup.safety.models import (
@@ -21,7 +19,7 @@ from followup.safety.models import (
 from registry.access.models import User
 from registry.audit.acting import because
 from registry.patients.models import Patient
-from registry.saving import claim_version
+from registry.saving import claim_version, create_once, made_by
 
 FACTS = (
     *("term", "infusion", "onset_date", "end_date", "severity_grade", "is_serious", "seriousness_criteria"),
@@ -44,16 +42,19 @@ def record_event(
     """
     if by:
         by.require("events.record", patient.site_id)
-    if form_token and (first := AdverseEvent.objects.filter(form_token=form_token).first()):
+    if first := made_by(AdverseEvent, form_token, patient=patient):
         return first
     event = AdverseEvent(patient=patient, site=patient.site, form_token=form_token)
     _apply(event, facts)
-    with transaction.atomic():
+
+    def make() -> AdverseEvent:
         event.event_ref = event.event_ref or next_event_ref(patient)
         event.full_clean()
         event.save()
         settle([event], now=now, by=by)
-    return event
+        return event
+
+    return create_once(AdverseEvent, form_token, make, patient=patient)
 
 
 def correct_event(

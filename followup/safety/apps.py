@@ -7,8 +7,10 @@ class SafetyConfig(AppConfig):
 
     def ready(self) -> None:
         from followup.safety.resources import ADVERSE_EVENTS, AdverseEventResource
+        from followup.safety.signable import register_events
         from registry.exchange.exporting import register_table
         from registry.exchange.resources import register
 
+        register_events()
         register(AdverseEventResource)
         register_table(ADVERSE_EVENTS)

@@ -22,6 +22,7 @@ from registry.access.models import Site
 from registry.infusions.models import Infusion
 from registry.partial_dates import earliest
 from registry.patients.models import Patient
+from registry.saving import new_token
 
 if TYPE_CHECKING:
     EventModelForm = forms.ModelForm[AdverseEvent]
@@ -180,11 +181,12 @@ class EventForm(SeriousnessFields, EventModelForm):
 
 
 class NewEventForm(EventForm):
-    form_token = forms.CharField(max_length=40, widget=forms.HiddenInput)
+    form_token = forms.CharField(max_length=40, widget=forms.HiddenInput, initial=new_token)
 
 
 class CorrectEventForm(EventForm):
     reason = forms.CharField(label="Reason for the change", max_length=300)
+    version = forms.IntegerField(widget=forms.HiddenInput)
 
 
 class AssessmentForm(SeriousnessFields):
@@ -204,6 +206,7 @@ class AssessmentForm(SeriousnessFields):
     reason = forms.CharField(
         label="Why you judge it so", max_length=500, widget=forms.Textarea(attrs={"rows": 4})
     )
+    version = forms.IntegerField(widget=forms.HiddenInput)
     field_order = ("relatedness_cells", "relatedness_procedure", "expectedness")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -219,11 +222,12 @@ class AssessmentForm(SeriousnessFields):
         return cleaned
 
     def verdict(self) -> dict[str, Any]:
-        return {name: value for name, value in self.cleaned_data.items() if name != "reason"}
+        return {name: value for name, value in self.cleaned_data.items() if name not in ("reason", "version")}
 
 
 class WithdrawForm(forms.Form):
     reason = forms.CharField(label="Why it was entered by mistake", max_length=300)
+    version = forms.IntegerField(widget=forms.HiddenInput)
 
 
 class EventFilter(forms.Form):

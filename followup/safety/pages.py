@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from django.core.paginator import Page
 from django.db.models import Case, Q, QuerySet, Value, When
-from django.forms import BaseForm
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -185,25 +183,6 @@ def _items(facts: dict[str, str]) -> list[dict[str, str]]:
 def open_queries_about(event: AdverseEvent, user: User) -> list[Query]:
     asked = Query.objects.visible_to(user).filter(record=record_of(event)).exclude(status=Query.State.CLOSED)
     return list(asked.order_by("opened_at", "pk"))
-
-
-def conflicts(form: BaseForm, stored: Mapping[str, Any], names: Iterable[str]) -> list[dict[str, str]]:
-    """Field by field, what this person typed beside what somebody else saved meanwhile."""
-    rows = []
-    for name in names:
-        mine, theirs = form[name].data, stored.get(name)
-        shown = [", ".join(value) if isinstance(value, list) else _shown(value) for value in (mine, theirs)]
-        if shown[0] != shown[1]:
-            rows.append({"label": str(form[name].label), "stored": shown[1], "typed": shown[0]})
-    return rows
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%dT%H:%M")
-    if isinstance(value, date):
-        return value.isoformat()
-    return "" if value is None else str(value)
 
 
 def event_crumbs(event: AdverseEvent, last: str = "") -> list[dict[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,16 +22,18 @@ from followup.safety.forms import (
     AssessmentForm,
     CorrectEventForm,
     EventFilter,
+    EventForm,
     NewEventForm,
     WithdrawForm,
     seriousness_of,
 )
 from followup.safety.models import AdverseEvent
 from registry import clock
+from registry.access.conflicts import Edit, decided_first
 from registry.access.guards import needs, signed_in
 from registry.access.models import User
 from registry.patients.models import Patient
-from registry.saving import ChangedMeanwhile, new_token
+from registry.saving import ChangedMeanwhile, NotAccepted
 
 ON_ONE_PAGE = 50
 WITHDRAWN = "This event was withdrawn as entered by mistake, so it can no longer be changed."
@@ -71,13 +74,16 @@ def event_add(request: HttpRequest, patient_id: str) -> HttpResponse:
     visible = Patient.objects.visible_to(user, "events.record").select_related("site")
     patient = get_object_or_404(visible, patient_id=patient_id)
     with timezone.override(ZoneInfo(patient.site.time_zone)):
-        initial = {"form_token": new_token(), "term": request.GET.get("term", ""), "onset_date": ""}
+        initial = {"term": request.GET.get("term", ""), "onset_date": ""}
         today = clock.local_date(now, patient.site.time_zone)
         form = NewEventForm(request.POST or None, initial=initial, patient=patient, today=today, now=now)
         if form.is_valid():
             token = form.cleaned_data["form_token"]
-            stored = record_event(patient=patient, facts=form.facts(), by=user, now=now, form_token=token)
-            return _saved(request, stored)
+            try:
+                stored = record_event(patient=patient, facts=form.facts(), by=user, now=now, form_token=token)
+                return _saved(request, stored)
+            except NotAccepted as refusal:
+                form.add_error(None, refusal.message)
         crumbs = [
             {"label": "Safety", "url": reverse("safety:event_list")},
             {"label": patient_id, "url": reverse("desk:patient_record", args=[patient_id])},
@@ -114,65 +120,49 @@ def event(request: HttpRequest, pk: int) -> HttpResponse:
 def event_edit(request: HttpRequest, pk: int) -> HttpResponse:
     user, now = signed_in(request), clock.now()
     stored = _event(user, pk, "events.record")
-    if stored.withdrawn_at is not None:
-        return _refused(request, stored)
     zone = stored.site.time_zone
     with timezone.override(ZoneInfo(zone)):
         form = CorrectEventForm(
-            request.POST or None, instance=copy(stored), patient=stored.patient,
-            today=clock.local_date(now, zone), now=now,
+            request.POST or None, instance=copy(stored), initial={"version": stored.version},
+            patient=stored.patient, today=clock.local_date(now, zone), now=now,
         )  # fmt: skip
-        if form.is_valid():
-            reason, version = form.cleaned_data["reason"], _version(request)
-            try:
-                correct_event(
-                    event=copy(stored), facts=form.facts(), version=version, reason=reason, by=user, now=now
-                )
-                return _saved(request, stored)
-            except ChangedMeanwhile:
-                return _form(request, form, stored, "Correct", moved_on=True)
-        return _form(request, form, stored, "Correct")
+
+        def correct(entered: dict[str, Any]) -> None:
+            reason, version = entered["reason"], entered["version"]
+            correct_event(
+                event=copy(stored), facts=form.facts(), version=version, reason=reason, by=user, now=now
+            )
+
+        return _change(request, stored, form, _facts, correct, "Correct")
 
 
 @needs("events.assess")
 def event_assess(request: HttpRequest, pk: int) -> HttpResponse:
     user, now = signed_in(request), clock.now()
     stored = _event(user, pk, "events.assess")
-    if stored.withdrawn_at is not None:
-        return _refused(request, stored)
-    form = AssessmentForm(request.POST or None, initial=_standing_verdict(stored))
-    if form.is_valid():
-        reason, verdict = form.cleaned_data["reason"], form.verdict()
-        try:
-            assess_event(
-                event=copy(stored),
-                verdict=verdict,
-                version=_version(request),
-                reason=reason,
-                by=user,
-                now=now,
-            )
-            return _saved(request, stored)
-        except ChangedMeanwhile:
-            return _form(request, form, stored, "Assess", moved_on=True)
-    return _form(request, form, stored, "Assess")
+    initial = _standing_verdict(stored) | {"version": stored.version}
+    form = AssessmentForm(request.POST or None, initial=initial)
+
+    def assess(entered: dict[str, Any]) -> None:
+        reason, version = entered["reason"], entered["version"]
+        assess_event(
+            event=copy(stored), verdict=form.verdict(), version=version, reason=reason, by=user, now=now
+        )
+
+    return _change(request, stored, form, _standing_verdict, assess, "Assess")
 
 
 @needs("events.record")
 def event_withdraw(request: HttpRequest, pk: int) -> HttpResponse:
     user, now = signed_in(request), clock.now()
     stored = _event(user, pk, "events.record")
-    if stored.withdrawn_at is not None:
-        return _refused(request, stored)
-    form = WithdrawForm(request.POST or None)
-    if form.is_valid():
-        reason, version = form.cleaned_data["reason"], _version(request)
-        try:
-            withdraw_event(event=copy(stored), version=version, reason=reason, by=user, now=now)
-            return _saved(request, stored)
-        except ChangedMeanwhile:
-            return _form(request, form, stored, "Withdraw", moved_on=True)
-    return _form(request, form, stored, "Withdraw")
+    form = WithdrawForm(request.POST or None, initial={"version": stored.version})
+
+    def withdraw(entered: dict[str, Any]) -> None:
+        reason, version = entered["reason"], entered["version"]
+        withdraw_event(event=copy(stored), version=version, reason=reason, by=user, now=now)
+
+    return _change(request, stored, form, lambda event: {}, withdraw, "Withdraw")
 
 
 # Parts -----------------------------------------------------------------------------------------------------------
@@ -183,9 +173,11 @@ def _event(user: User, pk: int, act: str) -> AdverseEvent:
     return get_object_or_404(visible, pk=pk)
 
 
-def _version(request: HttpRequest) -> int:
-    given = request.POST.get("version", "")
-    return int(given) if given.isdecimal() and len(given) < 10 else 0
+def _facts(event: AdverseEvent) -> dict[str, Any]:
+    names = (*EventForm.Meta.fields, "severity_grade")
+    columns = {column.name: column.attname for column in AdverseEvent._meta.concrete_fields}
+    values = {name: getattr(event, columns[name]) for name in names}
+    return values | seriousness_of(event)
 
 
 def _standing_verdict(event: AdverseEvent) -> dict[str, Any]:
@@ -196,27 +188,32 @@ def _standing_verdict(event: AdverseEvent) -> dict[str, Any]:
     }
 
 
-def _form(
-    request: HttpRequest, form: BaseForm, stored: AdverseEvent, act: str, *, moved_on: bool = False
-) -> HttpResponse:
+def _change(
+    request: HttpRequest, stored: AdverseEvent, form: BaseForm, values: Callable[[AdverseEvent], dict[str, Any]],
+    save: Callable[[dict[str, Any]], None], act: str,
+) -> HttpResponse:  # fmt: skip
     """A save that came too late shows both people's values; saving again is then a decision."""
-    opened = str(stored.version) if moved_on or not request.POST else str(_version(request))
-    names = [field.name for field in form.visible_fields() if field.name != "reason"]
-    theirs = form.initial if act == "Correct" else _standing_verdict(stored)
+    if stored.withdrawn_at is not None:
+        return _refused(request, stored)
+    edit = Edit(form, stored, lambda was: values(was(stored)))
+    if edit.ready():
+        try:
+            save(form.cleaned_data)
+            return _saved(request, stored)
+        except ChangedMeanwhile:
+            edit.moved_on()
     context = {
         "form": form,
         "event": stored,
         "patient": stored.patient,
         "terms": TERMS,
         "act": act,
-        "form_version": opened,
-        "moved_on": moved_on,
-        "conflicts": pages.conflicts(form, theirs, names) if moved_on and act != "Withdraw" else [],
+        "conflicts": edit.conflicts,
         "breadcrumbs": pages.event_crumbs(stored, act),
         "now": clock.now(),
     }
     template = "safety/event_form.html" if act == "Correct" else "safety/event_act.html"
-    return render(request, template, context, status=409 if moved_on else 200)
+    return render(request, template, context, status=edit.status)
 
 
 def _saved(request: HttpRequest, stored: AdverseEvent) -> HttpResponse:
@@ -225,5 +222,7 @@ def _saved(request: HttpRequest, stored: AdverseEvent) -> HttpResponse:
 
 
 def _refused(request: HttpRequest, stored: AdverseEvent) -> HttpResponse:
+    if request.method == "POST":
+        return decided_first(request, stored, WITHDRAWN, reverse("safety:event", args=[stored.pk]))
     messages.error(request, WITHDRAWN)
     return redirect("safety:event", pk=stored.pk)

@@ -18,13 +18,19 @@ class ScheduleConfig(AppConfig):
     label = "schedule"
 
     def ready(self) -> None:
+        from followup.schedule.actions.notices import hear_of_rights
         from followup.schedule.exports import VISITS
         from followup.schedule.resources import VisitResource
+        from followup.schedule.signable import judge, register_visits
         from followup.schedule.signals import listen
         from registry.exchange.exporting import register_table
         from registry.exchange.resources import register
+        from registry.signatures.signals import signatures_judged
 
+        register_visits()
+        signatures_judged.connect(judge, dispatch_uid="schedule-asks-for-signatures")
         listen()
+        hear_of_rights()
         register(VisitResource)
         register_table(VISITS)
         post_migrate.connect(_load_plan, sender=self, dispatch_uid="schedule-plan")

@@ -149,10 +149,18 @@ class RecordVisitForm(forms.Form):
 
 
 class BookingForm(forms.Form):
+    """A first booking needs no reason; moving or taking away one that stands does."""
+
     booked_for = forms.DateField(
         label="Day of the appointment", required=False, widget=day_input(), help_text="Empty: no appointment."
     )
+    reason = forms.CharField(label="Reason for the change", max_length=300)
     version = forms.IntegerField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, visit: Visit, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if visit.booked_for is None:
+            del self.fields["reason"]
 
 
 class ReasonForm(forms.Form):

@@ -9,7 +9,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from registry.access.models import Site, SiteScopedQuerySet
+from registry.access.blinding import PRODUCT_ROLE, sees_product
+from registry.access.models import Site, SiteScopedQuerySet, User
 from registry.infusions.models import Infusion
 from registry.patients.models import Patient
 
@@ -277,6 +278,11 @@ class ContactAttempt(models.Model):
 
 class WorkItemQuerySet(SiteScopedQuerySet["WorkItem"]):
     view_act = "worklist.view"
+
+    def visible_to(self, user: User, act: str = "") -> Self:
+        """Questions about the product are for those who may read it."""
+        rows = super().visible_to(user, act)
+        return rows if sees_product(user) else rows.exclude(role=PRODUCT_ROLE)
 
     def open(self) -> Self:
         return self.filter(closed_at=None)

@@ -1,9 +1,10 @@
 from django.urls import path
 
-from followup.schedule import views
+from followup.schedule import notice_views, views
 
 app_name = "schedule"
 urlpatterns = [
+    path("notices/<int:pk>/", notice_views.notice, name="notice"),
     path("<int:pk>/", views.visit, name="visit"),
     path("<int:pk>/record/", views.visit_record, name="visit_record"),
     path("<int:pk>/book/", views.visit_book, name="visit_book"),

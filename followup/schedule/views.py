@@ -25,6 +25,7 @@ from followup.schedule.forms import (
 )
 from followup.schedule.models import ContactAttempt, ContactMode, Visit, VisitAssessment
 from registry import clock
+from registry.access.conflicts import Edit, Was
 from registry.access.guards import needs, signed_in
 from registry.access.models import Site, User
 from registry.clock import local_date
@@ -32,8 +33,6 @@ from registry.partial_dates import in_words
 from registry.patients.models import Patient
 from registry.patients.pages import patient_within
 from registry.saving import ChangedMeanwhile, NotAccepted
-
-MOVED_ON = "Somebody else saved this visit while you had it open. What stands now is shown beside your entry."
 
 
 def _visit(user: User, pk: int, act: str = "visits.view") -> Visit:
@@ -99,14 +98,16 @@ def visit_record(request: HttpRequest, pk: int) -> HttpResponse:
     user, now = signed_in(request), clock.now()
     found = _visit(user, pk, "visits.record")
     form = RecordVisitForm(request.POST or None, visit=found, now=now)
-    if request.method != "POST" or request.POST.get("step") == "edit" or not form.is_valid():
-        return _record_page(request, found, form, now)
+    edit = Edit(form, found, lambda was: _as_recorded(found, was))
+    if not edit.ready() or request.POST.get("step") == "edit":
+        return _record_page(request, found, form, edit, now)
     if request.POST.get("step") != "save":
         return _check_page(request, found, form, now)
     try:
         saved = _save(found, form, user, now)
     except ChangedMeanwhile:
-        return _conflict(request, user, pk, now)
+        edit.moved_on()
+        return _record_page(request, _visit(user, pk, "visits.record"), form, edit, now)
     left = saved.assessments.filter(state=VisitAssessment.State.PENDING).count()
     still = f"{left} part{'s' if left != 1 else ''} still due"
     messages.success(request, f"{saved.label} is saved: {still if left else 'done'}.")
@@ -129,28 +130,28 @@ def _save(found: Visit, form: RecordVisitForm, user: User, now: datetime) -> Vis
     )
 
 
+def _as_recorded(visit: Visit, was: Was) -> dict[str, Any]:
+    stood = was(visit)
+    values: dict[str, Any] = {name: getattr(stood, name) for name in ("actual_date", "contact_mode", "note")}
+    for part in visit.assessments.order_by("pk"):
+        if answer := was(part):
+            values |= {
+                f"state_{part.code}": answer.state, f"on_{part.code}": answer.on_date, f"why_{part.code}": answer.reason,
+            }  # fmt: skip
+    return values
+
+
 def _record_page(
-    request: HttpRequest, found: Visit, form: RecordVisitForm, now: datetime, *, conflict: str = ""
+    request: HttpRequest, found: Visit, form: RecordVisitForm, edit: Edit, now: datetime
 ) -> HttpResponse:
     if request.POST.get("step") == "edit":
         form.errors.clear()
     context = pages.frame(found, now) | {
         "form": form,
         "sections": list(form.sections()),
-        "conflict": conflict,
+        "conflicts": edit.conflicts,
     }
-    status = 409 if conflict else 200
-    return _page(request, "schedule/visit_record.html", found.site, context, status)
-
-
-def _conflict(request: HttpRequest, user: User, pk: int, now: datetime) -> HttpResponse:
-    """Both people's values side by side; saving again is then a decision, not an accident."""
-    fresh = _visit(user, pk, "visits.record")
-    entered = request.POST.copy()
-    entered["version"] = str(fresh.version)
-    return _record_page(
-        request, fresh, RecordVisitForm(entered, visit=fresh, now=now), now, conflict=MOVED_ON
-    )
+    return _page(request, "schedule/visit_record.html", found.site, context, edit.status)
 
 
 def _check_page(request: HttpRequest, found: Visit, form: RecordVisitForm, now: datetime) -> HttpResponse:
@@ -188,11 +189,13 @@ def visit_book(request: HttpRequest, pk: int) -> HttpResponse:
     today = local_date(now, found.site.time_zone)
     suggested = suggested_day(found, on=today)
     initial = {"booked_for": found.booked_for or suggested, "version": found.version}
-    form = BookingForm(request.POST or None, initial=initial)
+    form = BookingForm(request.POST or None, initial=initial, visit=found)
 
     def book() -> str:
-        on = form.cleaned_data["booked_for"]
-        actions.book(visit=found, on=on, by=user, now=now, version=form.cleaned_data["version"])
+        on, reason = form.cleaned_data["booked_for"], form.cleaned_data.get("reason", "")
+        actions.book(
+            visit=found, on=on, by=user, now=now, version=form.cleaned_data["version"], reason=reason
+        )
         return (
             f"{found.label} is booked for {in_words(on)}." if on else f"{found.label} has no appointment now."
         )
@@ -255,18 +258,19 @@ def _small_form(
     texts: dict[str, Any],
     now: datetime,
 ) -> HttpResponse:
-    status = 200
-    if request.method == "POST" and form.is_valid():
+    names = [name for name in ("booked_for",) if name in form.fields]
+    edit = Edit(form, found, lambda was: {name: getattr(was(found), name) for name in names})
+    if edit.ready():
         try:
             messages.success(request, action())
             return redirect("schedule:visit", pk=found.pk)
         except NotAccepted as refusal:
             form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)
-        except ChangedMeanwhile as refusal:
-            form.add_error(None, f"{refusal} Look at it again before you decide.")
-            status = 409
-    context = pages.frame(found, now) | {"form": form, "lead": "", "suggested": None} | texts
-    return _page(request, "schedule/visit_decide.html", found.site, context, status)
+        except ChangedMeanwhile:
+            edit.moved_on()
+    shown = {"form": form, "conflicts": edit.conflicts, "lead": "", "suggested": None}
+    context = pages.frame(found, now) | shown | texts
+    return _page(request, "schedule/visit_decide.html", found.site, context, edit.status)
 
 
 # Outside the plan --------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from followup.treatment.signals import treatments_changed
 from registry.access.models import User
 from registry.audit.acting import because
 from registry.patients.models import Patient
-from registry.saving import ChangedMeanwhile
+from registry.saving import ChangedMeanwhile, create_once, made_by
 
 
 class AlreadyRecorded(Exception):
@@ -34,16 +34,27 @@ class TreatmentFacts:
     prescribed_or_taken: str = ""
 
 
-def add_treatment(*, patient: Patient, facts: TreatmentFacts, by: User, now: datetime) -> Treatment:
+def add_treatment(
+    *, patient: Patient, facts: TreatmentFacts, by: User, now: datetime, form_token: str = ""
+) -> Treatment:
+    """The same form sent twice gives the first."""
     by.require("treatment.record", patient.site_id)
+    if first := made_by(Treatment, form_token, patient=patient):
+        return first
     same = Treatment.objects.filter(
         patient=patient, drug=facts.drug, start_date=facts.start_date, withdrawn_at=None
     )
     if same.exists():
         raise AlreadyRecorded(f"{facts.drug} from {facts.start_date} is already recorded.")
-    treatment = Treatment.objects.create(patient=patient, site_id=patient.site_id, **asdict(facts))
-    _tell(patient.pk, now)
-    return treatment
+
+    def make() -> Treatment:
+        made = Treatment.objects.create(
+            patient=patient, site_id=patient.site_id, form_token=form_token, **asdict(facts)
+        )
+        _tell(patient.pk, now)
+        return made
+
+    return create_once(Treatment, form_token, make, patient=patient)
 
 
 def stop_treatment(
@@ -51,7 +62,8 @@ def stop_treatment(
 ) -> None:
     """A stop is a new fact, so its reason is part of the record."""
     changes = {"stop_date": stop_date, "reason": reason or treatment.reason}
-    _change(treatment, changes, version, by, now)
+    with because(reason):
+        _change(treatment, changes, version, by, now)
 
 
 def correct_treatment(

@@ -12,6 +12,7 @@ from followup.treatment.actions import TreatmentFacts
 from followup.treatment.models import DrugClass
 from registry.partial_dates import certainly_before, earliest
 from registry.patients.models import is_partial_date
+from registry.saving import new_token
 
 PARTIAL = "Write 2031-03-14, or 2031-03 or 2031 where no more is known."
 
@@ -66,6 +67,10 @@ class TreatmentForm(forms.Form):
     def facts(self) -> TreatmentFacts:
         names = TreatmentFacts.__dataclass_fields__
         return TreatmentFacts(**{name: self.cleaned_data[name] for name in names})
+
+
+class NewTreatmentForm(TreatmentForm):
+    form_token = forms.CharField(widget=forms.HiddenInput, initial=new_token, max_length=40)
 
 
 class CorrectionForm(TreatmentForm):

@@ -46,6 +46,7 @@ class Treatment(models.Model):
         max_length=10, blank=True, choices=[("prescribed", "Prescribed"), ("taken", "Taken")]
     )
     withdrawn_at = models.DateTimeField(null=True)
+    form_token = models.CharField(max_length=40, blank=True, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
 
     objects = TreatmentQuerySet.as_manager()
@@ -57,7 +58,10 @@ class Treatment(models.Model):
                 fields=["patient", "drug", "start_date"],
                 condition=models.Q(withdrawn_at=None),
                 name="treatment_once_per_drug_and_start",
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["form_token"], condition=~models.Q(form_token=""), name="one_treatment_per_form"
+            ),
         ]
 
     def __str__(self) -> str:

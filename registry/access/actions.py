@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from collections import defaultdict
+from datetime import datetime
 
+from django.apps import apps
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.db.models import F
 
 from registry.access import policy
-from registry.access.models import AccountRequest, RoleGrant, RoleGrantQuerySet, Site, User
+from registry.access.granting import Refused, holders, may_approve, not_yourself, place_trouble, year_after
+from registry.access.models import AccountRequest, Registry, RoleGrant, Site, User
+from registry.access.policy import UNBLINDED
+from registry.access.signals import account_switched_off
 from registry.audit.acting import because
-
-ACROSS_SITES = ("safety", "coordinator", "auditor", "administrator")
-EITHER = ("product",)
-ALONE = ("administrator", "auditor")
-
-
-class Refused(Exception):
-    """What was asked cannot be done; the text says why and what to do."""
-
+from registry.saving import ChangedMeanwhile, claim_version, create_once
 
 # Accounts ----------------------------------------------------------------------------------------------------
 
@@ -45,22 +41,13 @@ def check_account(
     return name
 
 
-def place_trouble(role: str, site: Site | None) -> str:
-    """Why a role cannot stand at this place; blank when it can."""
-    label = policy.ROLES[role]
-    if role in ACROSS_SITES and site:
-        return f"{label} works across all sites: leave the site out."
-    if role not in (*ACROSS_SITES, *EITHER) and not site:
-        return f"{label} works at a site: name the site."
-    return ""
-
-
 def create_first_administrator(
     *, username: str, full_name: str, email: str, password: str, now: datetime
 ) -> User:
-    if User.objects.exists():
+    """Also when nobody is an administrator any more, all having left or their roles having ended: the way back in."""
+    if holders("administrator", now=now).exists():
         raise Refused(
-            "There are accounts already: further ones are asked for, and opened by a second person."
+            "There is an administrator already: further accounts are asked for, and opened by a second person."
         )
     name = check_account(
         username=username,
@@ -81,23 +68,30 @@ def create_first_administrator(
         user=user,
         role="administrator",
         starts_on=now.date(),
-        reason="First administrator of an empty registry",
+        reason="First administrator, made on the server",
     )
     return user
 
 
 def request_account(
     *, username: str, full_name: str, email: str, role: str, site: Site | None, password: str,
-    by: User | None, now: datetime,
+    by: User | None, now: datetime, form_token: str = "",
 ) -> AccountRequest:  # fmt: skip
+    """The same form sent twice is one request."""
     if by is not None:
-        by.require("settings.accounts")
+        by.require("accounts.propose", site)
+        if site is None and not by.scope("accounts.propose").everywhere:
+            raise Refused("You ask for accounts at your own site: name the site.")
+    if form_token and (
+        first := AccountRequest.objects.filter(form_token=form_token, requested_by=by).first()
+    ):
+        return first
     name = check_account(
         username=username, full_name=full_name, email=email, role=role, site=site, password=password
     )
     return AccountRequest.objects.create(
         username=name, full_name=full_name, email=email, role=role, site=site,
-        password=make_password(password), requested_at=now, requested_by=by,
+        password=make_password(password), requested_at=now, requested_by=by, form_token=form_token,
     )  # fmt: skip
 
 
@@ -113,6 +107,7 @@ def open_account(*, request: AccountRequest, by: User, now: datetime) -> User:
         role=request.role,
         site=request.site,
         starts_on=now.date(),
+        ends_on=year_after(now.date()),
         granted_by=by,
         reason="Account opened",
     )
@@ -124,76 +119,74 @@ def refuse_account(*, request: AccountRequest, by: User, now: datetime) -> None:
 
 
 def _decide(request: AccountRequest, decision: str, by: User, now: datetime) -> None:
-    by.require("settings.accounts")
+    if not may_approve(by, request.role, now=now):
+        who = "An administrator" if request.role in policy.TECHNICAL else "A coordinator"
+        raise Refused(f"{who} decides on an account with the role {policy.ROLES[request.role].lower()}.")
     if request.requested_by_id == by.pk:
         raise Refused("You asked for this account, so somebody else decides on it.")
     decided = AccountRequest.objects.filter(pk=request.pk, decision="")
     if not decided.update(decision=decision, decided_by=by, decided_at=now):
-        raise Refused("This request was decided in the meantime.")
+        raise ChangedMeanwhile("This request was decided already.")
 
 
 def set_active(*, user: User, active: bool, reason: str, by: User) -> None:
-    """Accounts are switched off, never deleted. Open sessions end with the next click."""
+    """Accounts are switched off, never deleted. Open sessions end at once."""
     by.require("settings.accounts")
-    _not_yourself(user, by)
+    not_yourself(user, by)
     with because(reason):
-        User.objects.filter(pk=user.pk).update(is_active=active)
+        if not User.objects.filter(pk=user.pk, is_active=not active).update(is_active=active):
+            raise ChangedMeanwhile(f"This account was switched {'on' if active else 'off'} already.")
+        if not active:
+            account_switched_off.send(sender=User, user=user)
 
 
-# Roles -------------------------------------------------------------------------------------------------------
+# The protocol ------------------------------------------------------------------------------------------------
 
 
-def grant_role(
-    *, user: User, role: str, site: Site | None, starts_on: date, ends_on: date | None, reason: str, by: User
-) -> RoleGrant:
-    by.require("settings.accounts")
-    _not_yourself(user, by)
-    if trouble := place_trouble(role, site):
-        raise Refused(trouble)
-    others = set(_standing(user, starts_on, ends_on).values_list("role", "site"))
-    if (role, site.pk if site else None) in others:
-        raise Refused(f"{user} holds this role there already. End it first to change its dates.")
-    roles = {held for held, _ in others} | {role}
-    if len(roles) > 1 and roles & set(ALONE):
-        raise Refused("An administrator or auditor holds no other role: they check what others do.")
+def switch_blinding(*, blinded: bool, reason: str, by: User, now: datetime) -> None:
+    """Only while nobody is enrolled: afterwards what people have seen cannot be unseen."""
+    by.require("settings.blinding")
+    if not reason.strip():
+        raise Refused("Write why: the reason stays in the trail.")
+    if apps.get_model("patients.Patient")._default_manager.exists():
+        raise Refused("A patient is enrolled, so whether the protocol is blinded stays as it is.")
+    if blinded:
+        _check_pairs(now)
+    registry = Registry.current()
+    registry.blinded = blinded
     with because(reason):
-        return RoleGrant.objects.create(
-            user=user,
-            role=role,
-            site=site,
-            starts_on=starts_on,
-            ends_on=ends_on,
-            granted_by=by,
-            reason=reason,
+        registry.save()
+
+
+def _check_pairs(now: datetime) -> None:
+    held: dict[User, set[str]] = defaultdict(set)
+    for grant in RoleGrant.objects.in_force_at(now).select_related("user").order_by("user", "pk"):
+        held[grant.user].add(grant.role)
+    both = [f"{user}" for user, roles in held.items() if policy.forbidden_pair(roles, blinded=True)]
+    if both:
+        raise Refused(
+            f"End one of the roles first of: {', '.join(both)}. {policy.forbidden_pair(UNBLINDED, blinded=True)}"
         )
-
-
-def end_role(*, grant: RoleGrant, last_day: date, reason: str, by: User) -> None:
-    by.require("settings.accounts")
-    _not_yourself(grant.user, by)
-    if last_day < grant.starts_on:
-        raise Refused("A role cannot end before it starts.")
-    with because(reason):
-        RoleGrant.objects.filter(pk=grant.pk).update(ends_on=last_day)
-
-
-def _not_yourself(user: User, by: User) -> None:
-    if user.pk == by.pk:
-        raise Refused("Nobody changes their own rights: ask another administrator.")
-
-
-def _standing(user: User, starts_on: date, ends_on: date | None) -> RoleGrantQuerySet:
-    held = RoleGrant.objects.filter(user=user).exclude(ends_on__lt=starts_on)
-    return held.exclude(starts_on__gt=ends_on) if ends_on else held
 
 
 # Sites -------------------------------------------------------------------------------------------------------
 
 
+def create_site(*, site: Site, by: User, form_token: str = "") -> Site:
+    """The same form sent twice is one site."""
+    by.require("settings.sites")
+    site.form_token = form_token
+
+    def make() -> Site:
+        site.save(force_insert=True)
+        return site
+
+    return create_once(Site, form_token, make)
+
+
 def update_site(*, site: Site, version: int, reason: str, by: User, **columns: str) -> None:
-    """Refused when somebody else saved the site since `version`."""
+    """ChangedMeanwhile when somebody else saved the site since `version`."""
     by.require("settings.sites")
     with because(reason):
-        changed = Site.objects.filter(pk=site.pk, version=version)
-        if not changed.update(**columns, version=F("version") + 1):
-            raise Refused("Somebody else changed this site since you opened it.")
+        claim_version(site, version)
+        Site.objects.filter(pk=site.pk).update(**columns)

@@ -7,7 +7,8 @@ from django.db.models.signals import post_migrate
 def _make_cache_table(*, using: str, **_: Any) -> None:
     from django.core.management import call_command
 
-    call_command("createcachetable", database=using, verbosity=0)
+    # By its name, so that it is there even if Redis is taken away again later.
+    call_command("createcachetable", "cache_entry", database=using, verbosity=0)
 
 
 class AccessConfig(AppConfig):

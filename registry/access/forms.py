@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 
 from registry.access import policy
-from registry.access.models import Site
+from registry.access.granting import ACROSS_SITES, year_after
+from registry.access.models import Site, User
+from registry.saving import new_token
 
 if TYPE_CHECKING:
     SiteModelForm = forms.ModelForm[Site]
@@ -24,14 +27,32 @@ class SiteForm(SiteModelForm):
         fields = ["code", "name", "country", "time_zone", "closed_weekdays"]
 
 
+class NewSiteForm(SiteForm):
+    form_token = forms.CharField(widget=forms.HiddenInput, initial=new_token, max_length=40)
+
+
 class EditSiteForm(SiteForm):
     """The code stands in patient ids, so it stays."""
 
     reason = forms.CharField(max_length=200, label="Reason for the change")
-    form_version = forms.IntegerField(widget=forms.HiddenInput)
+    version = forms.IntegerField(widget=forms.HiddenInput)
 
     class Meta(SiteForm.Meta):
         fields = ["name", "country", "time_zone", "closed_weekdays"]
+
+
+def _places(form: forms.Form, by: User) -> None:
+    """A site manager asks for people at their own site, in the roles that work there."""
+    scope = by.scope("accounts.propose")
+    site, role = form.fields["site"], form.fields["role"]
+    if (
+        not scope.everywhere
+        and isinstance(site, forms.ModelChoiceField)
+        and isinstance(role, forms.ChoiceField)
+    ):
+        site.queryset = by.sites("accounts.propose")
+        site.required, site.empty_label = True, None
+        role.choices = [(code, label) for code, label in ROLES if code not in ACROSS_SITES]
 
 
 def _sites() -> forms.ModelChoiceField[Site]:
@@ -53,30 +74,53 @@ class RequestForm(forms.Form):
         max_length=128, label="First password", widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         help_text="At least 12 characters. The person changes it after signing in.",
     )  # fmt: skip
+    form_token = forms.CharField(widget=forms.HiddenInput, initial=new_token, max_length=40)
+
+    def __init__(self, *args: Any, by: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _places(self, by)
 
 
-class GrantForm(forms.Form):
+class AskRoleForm(forms.Form):
     role = forms.ChoiceField(choices=ROLES)
     site = _sites()
     starts_on = forms.DateField(widget=forms.DateInput(attrs=DAY, format="%Y-%m-%d"), label="From")
     ends_on = forms.DateField(
-        widget=forms.DateInput(attrs=DAY, format="%Y-%m-%d"), required=False, label="Last day",
-        help_text="A year at most is good practice; it can be granted again.",
+        widget=forms.DateInput(attrs=DAY, format="%Y-%m-%d"), label="Last day",
+        help_text="A year after the first day at most. It can be granted again.",
     )  # fmt: skip
     reason = forms.CharField(max_length=200)
+    form_token = forms.CharField(widget=forms.HiddenInput, initial=new_token, max_length=40)
 
-    def clean(self) -> dict[str, object]:
-        cleaned = super().clean() or {}
-        first, last = cleaned.get("starts_on"), cleaned.get("ends_on")
-        if first and last and last < first:
-            self.add_error("ends_on", "A role cannot end before it starts.")
-        return cleaned
+    def __init__(self, *args: Any, by: User, today: date, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial.update({"starts_on": today, "ends_on": year_after(today)})
+        _places(self, by)
+
+
+class DecideForm(forms.Form):
+    reason = forms.CharField(max_length=200, required=False)
 
 
 class EndForm(forms.Form):
     last_day = forms.DateField(widget=forms.DateInput(attrs=DAY, format="%Y-%m-%d"), label="Last day")
+    at_once = forms.BooleanField(
+        required=False,
+        label="At once",
+        help_text="The next click of the person is refused, whatever day stands above.",
+    )
     reason = forms.CharField(max_length=200)
+    version = forms.IntegerField(widget=forms.HiddenInput)
+
+
+class BlindingForm(forms.Form):
+    reason = forms.CharField(max_length=200, help_text="It stays in the trail.")
 
 
 class ActiveForm(forms.Form):
+    """Says what the account shall be, so that two who press the same button do not undo one another."""
+
     reason = forms.CharField(max_length=200)
+    active = forms.TypedChoiceField(
+        choices=[("yes", "on"), ("no", "off")], coerce=lambda text: text == "yes", widget=forms.HiddenInput
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from typing import ClassVar, Generic, Self, TypeVar
 from zoneinfo import available_timezones
@@ -10,10 +10,12 @@ from zoneinfo import available_timezones
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, Q
 
 from registry import clock
 from registry.access import policy
+from registry.access.opened import LABEL as OPENED_LABEL
+from registry.access.opened import Opened
 
 
 def is_time_zone(value: str) -> None:
@@ -29,6 +31,13 @@ class Registry(models.Model):
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     name = models.CharField(max_length=120, default="MSC Follow-up Registry")
     kind = models.CharField(max_length=4, choices=list(KINDS.items()), default="live")
+    self_approval_hours = models.PositiveSmallIntegerField(
+        default=24,
+        help_text="How long a role approved by the person who asked for it waits before it is in force.",
+    )
+    blinded = models.BooleanField(
+        default=False, help_text="Whether the protocol is blinded; stays once a patient is enrolled."
+    )
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(id=1), name="registry_is_one_row")]
@@ -50,11 +59,17 @@ class Site(models.Model):
         max_length=20, default="6,7", blank=True, help_text="Days without visits: 1 = Monday … 7 = Sunday."
     )
     next_serial = models.PositiveIntegerField(default=1, editable=False)
+    form_token = models.CharField(max_length=40, blank=True, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
 
     class Meta:
         ordering = ["code"]
-        constraints = [models.UniqueConstraint(fields=["code"], name="site_code_is_unique")]
+        constraints = [
+            models.UniqueConstraint(fields=["code"], name="site_code_is_unique"),
+            models.UniqueConstraint(
+                fields=["form_token"], condition=~Q(form_token=""), name="one_site_per_form"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -95,12 +110,22 @@ class User(AbstractBaseUser):
         """Grants in force now. Cached on this object, which lives for one request, so a removed right ends at once."""
         if not self.is_active:
             return []
-        today = clock.now().date()
-        return list(self.rolegrant_set.in_force_on(today).select_related("site").order_by("role", "pk"))
+        standing = self.rolegrant_set.in_force_at(clock.now()).select_related("site").order_by("role", "pk")
+        return list(standing.annotate(in_blinded_protocol=Exists(Registry.objects.filter(blinded=True))))
+
+    @property
+    def protocol_is_blinded(self) -> bool:
+        """Read with the grants, in one query."""
+        return any(vars(grant)["in_blinded_protocol"] for grant in self.grants)
+
+    # One record of another site that this request may read (`registry.handover`). Nobody has any until the middleware
+    # has looked at the address of a GET, so lists, searches, exports, tasks and every change go without.
+    opened: Opened | None = None
 
     @property
     def role_label(self) -> str:
-        return ", ".join(dict.fromkeys(grant.role for grant in self.grants))
+        roles = list(dict.fromkeys(grant.role for grant in self.grants))
+        return ", ".join([*roles, OPENED_LABEL] if self.opened else roles)
 
     @property
     def site_label(self) -> str:
@@ -112,10 +137,13 @@ class User(AbstractBaseUser):
 
     def scope(self, act: str) -> SiteScope:
         """Where this person may do `act`."""
-        cells = [(grant, policy.scope_of(grant.role, act)) for grant in self.grants]
+        blinded = self.protocol_is_blinded
+        cells = [(grant, policy.scope_of(grant.role, act, blinded=blinded)) for grant in self.grants]
         if any(cell == policy.ALL and grant.site_id is None for grant, cell in cells):
             return SiteScope(everywhere=True)
-        return SiteScope(site_ids=frozenset(g.site_id for g, cell in cells if cell != "none" and g.site_id))
+        own = frozenset(g.site_id for g, cell in cells if cell != "none" and g.site_id)
+        opened = self.opened if self.opened and self.opened.lets_read(act, blinded=blinded) else None
+        return SiteScope(site_ids=own, opened=opened)
 
     def may(self, act: str, site: Site | int | None = None) -> bool:
         """With a site: there. Without: anywhere at all."""
@@ -134,22 +162,43 @@ class User(AbstractBaseUser):
 
 
 class SiteScope:
-    """A set of sites, or everywhere. Empty means nowhere, and shows nothing."""
+    """A set of sites, or everywhere. Empty means nowhere, and shows nothing.
 
-    def __init__(self, *, everywhere: bool = False, site_ids: frozenset[int] = frozenset()) -> None:
+    `opened` is one person of another site. A page that has it is a page of that person alone, so what is asked of
+    their site there is asked of them; rows are narrowed to the person in `visible_to`.
+    """
+
+    def __init__(
+        self,
+        *,
+        everywhere: bool = False,
+        site_ids: frozenset[int] = frozenset(),
+        opened: Opened | None = None,
+    ) -> None:
         self.everywhere = everywhere
         self.site_ids = site_ids
+        self.opened = opened
 
     def __bool__(self) -> bool:
-        return self.everywhere or bool(self.site_ids)
+        return self.everywhere or bool(self.site_ids) or self.opened is not None
 
     def covers(self, site_id: int) -> bool:
-        return self.everywhere or site_id in self.site_ids
+        here = self.opened is not None and site_id == self.opened.site_id
+        return self.everywhere or site_id in self.site_ids or here
+
+    def contains(self, other: SiteScope) -> bool:
+        """Whether everything in `other` is within this scope."""
+        return self.everywhere or (not other.everywhere and other.site_ids <= self.site_ids)
 
 
 class RoleGrantQuerySet(models.QuerySet["RoleGrant"]):
     def in_force_on(self, day: date) -> Self:
-        return self.filter(Q(ends_on=None) | Q(ends_on__gte=day), starts_on__lte=day)
+        return self.filter(Q(ends_on=None) | Q(ends_on__gte=day), starts_on__lte=day, stopped_at=None)
+
+    def in_force_at(self, now: datetime) -> Self:
+        """Dates are those of UTC. A grant its own asker approved begins after a delay; one that was stopped is over."""
+        begun = Q(effective_at=None) | Q(effective_at__lte=now)
+        return self.in_force_on(now.date()).filter(begun)
 
 
 class RoleGrant(models.Model):
@@ -162,6 +211,14 @@ class RoleGrant(models.Model):
     ends_on = models.DateField(null=True, blank=True)
     granted_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     reason = models.CharField(max_length=200, blank=True)
+    form_token = models.CharField(max_length=40, blank=True, editable=False)
+    version = models.PositiveIntegerField(default=1, editable=False)
+    effective_at = models.DateTimeField(
+        null=True, help_text="Empty: at once. Otherwise after the delay of a self-approval."
+    )
+    stopped_at = models.DateTimeField(null=True, help_text="Ended at once, before its last day.")
+    reviewed_at = models.DateTimeField(null=True)
+    reviewed_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
 
     objects = RoleGrantQuerySet.as_manager()
 
@@ -177,10 +234,62 @@ class RoleGrant(models.Model):
                 condition=Q(granted_by=None) | ~Q(granted_by=models.F("user")),
                 name="nobody_grants_their_own_role",
             ),
+            models.UniqueConstraint(
+                fields=["form_token"], condition=~Q(form_token=""), name="one_grant_per_form"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.user}: {self.get_role_display()} at {self.site or 'all sites'}"
+
+
+class RoleRequest(models.Model):
+    """A role asked for by one person and decided on by another, or approved by the asker with a delay that all can see."""
+
+    DECISIONS: ClassVar = {"approved": "Approved", "refused": "Refused", "withdrawn": "Taken back"}
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT)
+    role = models.CharField(max_length=20, choices=list(policy.ROLES.items()))
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, null=True, blank=True)
+    starts_on = models.DateField()
+    ends_on = models.DateField()
+    reason = models.CharField(max_length=200)
+    asked_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField()
+    decision = models.CharField(max_length=10, blank=True, choices=list(DECISIONS.items()))
+    decided_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    decided_at = models.DateTimeField(null=True)
+    decision_reason = models.CharField(max_length=200, blank=True)
+    grant = models.OneToOneField(RoleGrant, on_delete=models.PROTECT, null=True)
+    form_token = models.CharField(max_length=40)
+
+    class Meta:
+        ordering = ["-asked_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["form_token"], name="one_role_request_per_form"),
+            models.CheckConstraint(
+                condition=~Q(user=models.F("asked_by"))
+                & (Q(decided_by=None) | ~Q(user=models.F("decided_by"))),
+                name="nobody_decides_on_their_own_role",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_role_display()} for {self.user} at {self.site or 'all sites'}"
+
+    @property
+    def is_self_approved(self) -> bool:
+        return self.decision == "approved" and self.decided_by_id == self.asked_by_id
+
+    def state_at(self, now: datetime) -> str:
+        if not self.decision:
+            return "asked"
+        if self.decision != "approved" or self.grant is None:
+            return self.decision
+        if self.grant.stopped_at:
+            return "stopped"
+        waits = self.grant.effective_at and self.grant.effective_at > now
+        return "approved" if waits else "in_force"
 
 
 class AccountRequest(models.Model):
@@ -199,6 +308,7 @@ class AccountRequest(models.Model):
     decision = models.CharField(
         max_length=10, blank=True, choices=[("opened", "Opened"), ("refused", "Refused")]
     )
+    form_token = models.CharField(max_length=40, blank=True, editable=False)
 
     class Meta:
         ordering = ["-requested_at", "-pk"]
@@ -209,6 +319,9 @@ class AccountRequest(models.Model):
             models.CheckConstraint(
                 condition=Q(decided_by=None) | Q(requested_by=None) | ~Q(decided_by=models.F("requested_by")),
                 name="account_is_opened_by_a_second_person",
+            ),
+            models.UniqueConstraint(
+                fields=["form_token"], condition=~Q(form_token=""), name="one_request_per_form"
             ),
         ]
 
@@ -223,10 +336,18 @@ class SiteScopedQuerySet(models.QuerySet[M], Generic[M]):
     """Rows that belong to a site. `visible_to` is the only way from a person to rows."""
 
     site_path = "site"
+    patient_path = ""  # where a row says which patient it is of; found by itself where it is called `patient`
     view_act = "patients.view"
 
     def visible_to(self, user: User, act: str = "") -> Self:
         scope = user.scope(act or self.view_act)
         if scope.everywhere:
             return self.all()
-        return self.filter(**{f"{self.site_path}__in": scope.site_ids}) if scope else self.none()
+        rows = Q(**{f"{self.site_path}__in": scope.site_ids})
+        if scope.opened and (path := self.patient_path or self._own_patient_path()):
+            rows |= Q(**{path: scope.opened.patient_id})
+        return self.filter(rows) if scope else self.none()
+
+    def _own_patient_path(self) -> str:
+        names = {field.name for field in self.model._meta.concrete_fields}
+        return "patient" if "patient" in names else ""

@@ -3,11 +3,15 @@
 from typing import Any
 
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.dispatch import Signal
 from django.http import HttpRequest
 
 from registry import clock
+from registry.access.models import User
 from registry.audit.acting import acting_as
 from registry.audit.actions import record_event
+
+account_switched_off = Signal()  # user=; the room of sign-in ends the sessions
 
 
 def connect() -> None:
@@ -28,6 +32,9 @@ def _signed_out(*, user: Any, **_: Any) -> None:
 
 
 def _failed(*, credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any) -> None:
-    """The name tried is not kept: people type passwords into the wrong box."""
+    """Of a name that is nobody's nothing is kept: people type passwords into the wrong box."""
+    name = str(credentials.get("username", "")).strip().lower()
     with acting_as("system:sign-in"):
-        record_event(action="sign-in failed", about="access_user", now=clock.now())
+        tried = User.objects.filter(username=name).first()
+        detail = tried.username if tried else ""
+        record_event(action="sign-in failed", about="access_user", detail=detail, now=clock.now())

@@ -4,10 +4,13 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Protocol
 
+from django.conf import settings
 from django.db import connection, transaction
+
+from registry.audit import macs
 
 SYSTEM_ACTORS = ("system:migrate", "system:sign-in", "system:worker", "system:command")
 
@@ -34,6 +37,8 @@ class Acting:
     reason: str = ""
     channel: str = ""
     request_id: str = ""
+    software: str = field(default_factory=lambda: settings.VERSION)
+    nonce: str = field(default_factory=macs.new_nonce)
 
 
 class NobodyActing(Exception):
@@ -84,6 +89,19 @@ def sqlite_context(name: str) -> str | int | None:
     return getattr(acting, name) if acting else None
 
 
+def sqlite_mac(*of_row: str | int | None) -> str | None:
+    """The code of an entry the SQLite triggers write: id, moment, what changed, and whose patient and site it is."""
+    acting = _acting.get()
+    if acting is None:
+        return None
+    *what, patient, site = of_row
+    who = (
+        acting.actor, acting.user_id, acting.role, acting.site, acting.reason, acting.channel, acting.request_id,
+        acting.software,
+    )  # fmt: skip
+    return macs.mac_of_values([*what, *who, patient, site, acting.nonce], acting.nonce)
+
+
 @contextmanager
 def _using(chosen: Acting, outer: Acting | None) -> Iterator[None]:
     with transaction.atomic():
@@ -100,7 +118,8 @@ def _using(chosen: Acting, outer: Acting | None) -> Iterator[None]:
 def _tell_postgres(acting: Acting) -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('registry.acting', %s, true)", [json.dumps(asdict(acting))])
+            told = json.dumps(asdict(acting) | {"key": macs.key_of(acting.nonce)})
+            cursor.execute("SELECT set_config('registry.acting', %s, true)", [told])
 
 
 def _describe(actor: "Actor | str") -> Acting:

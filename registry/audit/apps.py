@@ -7,10 +7,11 @@ from django.db.models.signals import post_migrate
 
 
 def _register_functions(*, connection: Any, **_: Any) -> None:
-    from registry.audit.acting import sqlite_context
+    from registry.audit.acting import sqlite_context, sqlite_mac
 
     if connection.vendor == "sqlite":
         connection.connection.create_function("audit_context", 1, sqlite_context)
+        connection.connection.create_function("audit_mac", -1, sqlite_mac)
 
 
 def _install_triggers(*, using: str, **_: Any) -> None:

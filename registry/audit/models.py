@@ -19,12 +19,26 @@ class AuditEntry(models.Model):
     reason = models.TextField()
     channel = models.CharField(max_length=40)
     request_id = models.CharField(max_length=40)
+    software = models.CharField(
+        max_length=40, db_default="", help_text="Version of the registry that wrote it."
+    )
+    about_patient = models.BigIntegerField(null=True, help_text="The patient whose record it belongs to.")
+    about_site = models.BigIntegerField(
+        null=True, help_text="The site the row belonged to when it was written."
+    )
+    nonce = models.CharField(
+        max_length=32, db_default="", help_text="Empty on entries older than version 0.2."
+    )
+    mac = models.CharField(max_length=64, db_default="", help_text="Keyed code over every other column.")
 
     class Meta:
         db_table = "audit_entry"
         indexes = [
             models.Index(fields=["table_name", "row_id", "id"], name="audit_row"),
             models.Index(fields=["at"], name="audit_at"),
+            models.Index(fields=["about_patient", "id"], name="audit_patient"),
+            models.Index(fields=["about_site", "id"], name="audit_site"),
+            models.Index(fields=["user_id", "id"], name="audit_person"),
         ]
 
     def __str__(self) -> str:

@@ -3,26 +3,27 @@
 Installed after every migrate, because a table rebuilt by a migration loses its triggers.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
-from registry.audit.coverage import APPEND_ONLY, Table, audited_tables
+from registry.audit.coverage import APPEND_ONLY, WRITTEN_ONCE, Path, Table, audited_tables
 
-ENTRY_COLUMNS = (
-    "at, table_name, row_id, action, old, new, actor, user_id, role, site, reason, channel, request_id"
-)
+CONTEXT = ("actor", "user_id", "role", "site", "reason", "channel", "request_id", "software")
+ENTRY_COLUMNS = f"id, at, table_name, row_id, action, old, new, {', '.join(CONTEXT)}, about_patient, about_site, nonce, mac"
 ENTRIES = "audit_entry"
-CONTEXT = ("actor", "user_id", "role", "site", "reason", "channel", "request_id")
 NOBODY = "audit: nobody is acting, so nothing may be written (acting_as)"
 ONLY_APPEND = "audit: the trail can only grow"
+STAYS = "audit: what was signed is neither changed nor removed"
 NO_TRUNCATE = "audit: a table with a trail cannot be truncated"
 FIXED_KEY = "audit: a primary key cannot be changed"
 
 
 def install(connection: Any) -> None:
+    """A migration stopped half-way leaves tables to come; their triggers come with the run that makes them."""
+    there = set(connection.introspection.table_names())
     with connection.cursor() as cursor:
         drop(connection)
-        for statement in statements(connection.vendor):
+        for statement in statements(connection.vendor, there):
             cursor.execute(statement)
 
 
@@ -56,14 +57,32 @@ def missing_or_altered(connection: Any) -> list[str]:
     missing = sorted(expected - {name for name, _ in installed(connection)})
     if connection.vendor == "sqlite":
         return missing + _altered_on_sqlite(connection)
-    return missing + _disabled_on_postgresql(connection)
+    return missing + _altered_on_postgresql(connection)
 
 
-def statements(vendor: str) -> Iterable[str]:
+def strangers(connection: Any) -> list[str]:
+    """Triggers on the registry's tables that nobody here made: they could undo or disguise what is written."""
+    if connection.vendor == "sqlite":
+        query = "SELECT name FROM sqlite_master WHERE type='trigger'"
+    else:
+        query = (
+            "SELECT t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid "
+            "JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema() WHERE NOT t.tgisinternal"
+        )
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return sorted({row[0] for row in cursor.fetchall()} - set(_expected_names(connection.vendor)))
+
+
+def statements(vendor: str, there: Container[str] | None = None) -> Iterable[str]:
     for table in audited_tables():
-        yield from (_sqlite_table(table) if vendor == "sqlite" else _postgresql_table(table))
+        if there is None or table.name in there:
+            yield from (_sqlite_table(table) if vendor == "sqlite" else _postgresql_table(table))
     for name in APPEND_ONLY:
         yield from (_sqlite_append_only(name) if vendor == "sqlite" else _postgresql_append_only(name))
+    for name in WRITTEN_ONCE:
+        if there is None or name in there:
+            yield from (_sqlite_written_once(name) if vendor == "sqlite" else _postgresql_written_once(name))
 
 
 def row_as_json(vendor: str, table: Table, row: str) -> str:
@@ -75,7 +94,23 @@ def row_as_json(vendor: str, table: Table, row: str) -> str:
     return f"(to_jsonb({row}){hidden})::text"
 
 
+def subject(path: Path | None, row: str) -> str:
+    """The SQL expression for the patient or site a row belongs to."""
+    if path is None:
+        return "CAST(NULL AS bigint)"
+    found = f'{row}."{path.column}"'
+    for step in path.steps:
+        found = f'(SELECT s."{step.column}" FROM "{step.table}" s WHERE s."{step.key}" = {found})'
+    return found
+
+
 # SQLite ------------------------------------------------------------------------------------------------------
+
+# One writer at a time, so this is the id the next entry gets. Within one statement the sequence lags behind.
+NEXT_ID_ON_SQLITE = (
+    f"max(COALESCE((SELECT max(id) FROM {ENTRIES}), 0), "
+    f"COALESCE((SELECT seq FROM sqlite_sequence WHERE name = '{ENTRIES}'), 0)) + 1"
+)
 
 
 def _sqlite_table(table: Table) -> Iterable[str]:
@@ -92,11 +127,27 @@ def _sqlite_table(table: Table) -> Iterable[str]:
         guard = ""
         if event == "update":
             guard = f'SELECT RAISE(ABORT, \'{FIXED_KEY}\') WHERE OLD."{table.pk}" IS NOT NEW."{table.pk}"; '
+        # The row of values is made once and named, so that the code covers exactly what is stored.
+        values = (
+            f"SELECT {NEXT_ID_ON_SQLITE} AS id, strftime('%Y-%m-%d %H:%M:%f', 'now') || '000' AS at, "
+            f'{row}."{table.pk}" AS row_id, {old} AS old, {new} AS new, '
+            f"{subject(table.patient, row)} AS patient, {subject(table.site, row)} AS site"
+        )
         yield (
             f'CREATE TRIGGER "audit_{event}_{table.name}" AFTER {event.upper()} ON "{table.name}" {when}BEGIN '
             f"SELECT RAISE(ABORT, '{NOBODY}') WHERE audit_context('actor') IS NULL; {guard}"
-            f"INSERT INTO audit_entry ({ENTRY_COLUMNS}) VALUES (strftime('%Y-%m-%d %H:%M:%f', 'now'), "
-            f"'{table.name}', {row}.\"{table.pk}\", '{event}', {old}, {new}, {context}); END"
+            f"INSERT INTO audit_entry ({ENTRY_COLUMNS}) SELECT v.id, v.at, '{table.name}', v.row_id, '{event}', "
+            f"v.old, v.new, {context}, v.patient, v.site, audit_context('nonce'), "
+            f"audit_mac(v.id, v.at, '{table.name}', v.row_id, '{event}', v.old, v.new, v.patient, v.site) "
+            f"FROM ({values}) AS v; END"
+        )
+
+
+def _sqlite_written_once(name: str) -> Iterable[str]:
+    for event in ("update", "delete"):
+        yield (
+            f'CREATE TRIGGER "audit_once_{event}_{name}" BEFORE {event.upper()} ON "{name}" BEGIN '
+            f"SELECT RAISE(ABORT, '{STAYS}'); END"
         )
 
 
@@ -161,19 +212,50 @@ def _postgresql_function(table: Table, event: str) -> str:
         )
     old = row_as_json("postgresql", table, "o") if event != "insert" else "''"
     new = row_as_json("postgresql", table, "n") if event != "delete" else "''"
-    context = ", ".join(
-        "(ctx->>'user_id')::bigint" if name == "user_id" else f"COALESCE(ctx->>'{name}', '')"
-        for name in CONTEXT
+    context = _postgresql_context()
+    values = (
+        f"SELECT nextval('{ENTRIES}_id_seq') AS id, {row}.{pk}::text AS row_id, {old} AS old, {new} AS new, "
+        f"{subject(table.patient, row)} AS patient, {subject(table.site, row)} AS site FROM {rows}"
     )
+    what = _measured("v.id::text", "at_text", f"'{table.name}'", "v.row_id", f"'{event}'", "v.old", "v.new")
+    who = _measured(*(f"ctx->>'{name}'" for name in CONTEXT))
+    whose = _measured("v.patient::text", "v.site::text", "ctx->>'nonce'")
     return (
         f'CREATE OR REPLACE FUNCTION "audit_{event}_{table.name}"() RETURNS trigger LANGUAGE plpgsql AS $$ '
-        f"DECLARE ctx jsonb; BEGIN "
+        f"DECLARE ctx jsonb; at_text text; who text; BEGIN "
         f"IF NOT EXISTS (SELECT 1 FROM {source}) THEN RETURN NULL; END IF; "
         f"ctx := NULLIF(current_setting('registry.acting', true), '')::jsonb; "
         f"IF ctx->>'actor' IS NULL THEN RAISE EXCEPTION '{NOBODY}'; END IF; {guard}"
-        f"INSERT INTO audit_entry ({ENTRY_COLUMNS}) SELECT clock_timestamp(), '{table.name}', {row}.{pk}::text, "
-        f"'{event}', {old}, {new}, {context} FROM {rows}; RETURN NULL; END $$"
+        f"at_text := to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US'); "
+        f"who := {who}; "
+        f"INSERT INTO audit_entry ({ENTRY_COLUMNS}) SELECT v.id, at_text::timestamp AT TIME ZONE 'UTC', "
+        f"'{table.name}', v.row_id, '{event}', v.old, v.new, {context}, v.patient, v.site, ctx->>'nonce', "
+        f"encode(sha256(convert_to(COALESCE(ctx->>'key', '') || {what} || who || {whose}, 'UTF8')), 'hex') "
+        f"FROM ({values}) AS v; RETURN NULL; END $$"
     )
+
+
+def _postgresql_context() -> str:
+    return ", ".join(
+        "(ctx->>'user_id')::bigint" if name == "user_id" else f"COALESCE(ctx->>'{name}', '')"
+        for name in CONTEXT
+    )
+
+
+def _measured(*expressions: str) -> str:
+    """Every value with its length before it, as registry.audit.macs writes them."""
+    return " || ".join(
+        f"length(COALESCE({one}, ''))::text || ':' || COALESCE({one}, '')" for one in expressions
+    )
+
+
+def _postgresql_written_once(name: str) -> Iterable[str]:
+    yield _postgresql_refusal("audit_written_once", STAYS)
+    for event in ("update", "delete"):
+        yield (
+            f'CREATE TRIGGER "audit_once_{event}_{name}" BEFORE {event.upper()} ON "{name}" '
+            'FOR EACH ROW EXECUTE FUNCTION "audit_written_once"()'
+        )
 
 
 def _postgresql_append_only(name: str) -> Iterable[str]:
@@ -207,12 +289,22 @@ def _postgresql_refusal(function: str, message: str) -> str:
     )
 
 
-def _disabled_on_postgresql(connection: Any) -> list[str]:
+def _altered_on_postgresql(connection: Any) -> list[str]:
+    """Switched off (or to replicas only), narrowed to some columns or rows, or calling other code than was written."""
+    wanted = {
+        statement.split('"')[1]: statement.split("$$")[1]
+        for statement in statements("postgresql")
+        if statement.startswith("CREATE OR REPLACE FUNCTION")
+    }
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT tgname FROM pg_trigger WHERE tgname LIKE 'audit!_%' ESCAPE '!' AND tgenabled = 'D'"
+            "SELECT t.tgname, t.tgenabled IN ('O', 'A') AND t.tgqual IS NULL AND t.tgattr = '', p.proname, p.prosrc "
+            "FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_class c ON c.oid = t.tgrelid "
+            "JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema() "
+            "WHERE NOT t.tgisinternal AND t.tgname LIKE 'audit!_%' ESCAPE '!'"
         )
-        return sorted(row[0] for row in cursor.fetchall())
+        rows = cursor.fetchall()
+    return sorted(name for name, whole, function, body in rows if not whole or wanted.get(function) != body)
 
 
 def _expected_names(vendor: str) -> Iterable[str]:

@@ -53,7 +53,7 @@ def text(max_length: int = 200) -> Parse:
     def parse(cell: str) -> str:
         if len(cell) > max_length:
             raise CellError("too_long", f"longer than {max_length} characters")
-        if any(ord(character) < 32 and character not in "\n\t" for character in cell):
+        if any(ord(character) < 32 and character not in "\n\r\t" for character in cell):
             raise CellError("control_character", "holds a control character; type it again")
         return cell
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 
-from registry.access.models import SiteScope
+from registry.access.models import Registry, SiteScope, User
 from registry.exchange.spreadsheets import guard
 
 
@@ -21,6 +21,8 @@ class Scope:
 
     sites: SiteScope
     now: datetime
+    left_out: frozenset[str] = frozenset()  # tables this person may not read at all these sites
+    shows_product: bool = True  # lots, sources and doses
 
     def filter(self, path: str = "site") -> dict[str, Any]:
         """Keyword arguments for `.filter()`; a scope of no sites matches nothing."""
@@ -34,6 +36,11 @@ class ExportTable:
     name: str
     columns: Sequence[str]
     rows: Callable[[Scope], Iterable[Sequence[Any]]]
+    act: str = ""  # who may take it out, beyond the right to export
+    product_columns: Sequence[str] = ()  # left out where the product is hidden
+
+    def columns_for(self, scope: Scope) -> list[str]:
+        return [one for one in self.columns if scope.shows_product or one not in self.product_columns]
 
 
 _registered: dict[str, ExportTable] = {}
@@ -49,10 +56,27 @@ def tables() -> list[ExportTable]:
     return sorted(_registered.values(), key=lambda table: table.name)
 
 
+def scope_of(person: User | None, sites: SiteScope, *, now: datetime) -> Scope:
+    """What this person may take out of these sites. Without a person it is the server's own command, which sees no more
+    of a blinded protocol than those who are blinded.
+    """
+    if person is None:
+        blinded = Registry.current().blinded
+        return Scope(sites, now, frozenset({"lots"}) if blinded else frozenset(), shows_product=not blinded)
+    hidden = [table.name for table in tables() if table.act and not person.scope(table.act).contains(sites)]
+    return Scope(
+        sites, now, frozenset(hidden), shows_product=person.scope("infusions.product").contains(sites)
+    )
+
+
 def export_to(folder: Path, *, scope: Scope) -> dict[str, Any]:
     """Writes every table and `manifest.json` into `folder`; returns the manifest."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = {f"{table.name}.csv": _write(folder / f"{table.name}.csv", table, scope) for table in tables()}
+    files = {
+        f"{table.name}.csv": _write(folder / f"{table.name}.csv", table, scope)
+        for table in tables()
+        if table.name not in scope.left_out
+    }
     manifest = {
         "cut_off": scope.now.isoformat(),
         "sites": "all" if scope.sites.everywhere else sorted(scope.sites.site_ids),
@@ -68,9 +92,14 @@ def _write(path: Path, table: ExportTable, scope: Scope) -> dict[str, Any]:
     count = 0
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(table.columns)
+        # The plain writer leaves a lone carriage return unquoted, and readers would take it for the end of the row.
+        careful = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        columns = table.columns_for(scope)
+        kept = [place for place, name in enumerate(table.columns) if name in columns]
+        writer.writerow(columns)
         for row in table.rows(scope):
-            writer.writerow([cell(value) for value in row])
+            cells = [cell(row[place]) for place in kept]
+            (careful if any("\r" in one for one in cells) else writer).writerow(cells)
             count += 1
     with path.open("rb") as file:
         return {"rows": count, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}

@@ -18,20 +18,38 @@ class UploadForm(forms.Form):
         label="Store the good rows even when others are refused", required=False,
         help_text="Otherwise one refused row refuses the whole file.",
     )  # fmt: skip
-    form_token = forms.CharField(widget=forms.HiddenInput, max_length=40)
+    form_token = forms.CharField(widget=forms.HiddenInput, initial=new_token, max_length=40)
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, **({"initial": {"form_token": new_token()}} | kwargs))
+        super().__init__(*args, **kwargs)
         allowed = [(resource.kind, resource.title) for resource in kinds() if user.may(resource.act)]
         cast(forms.ChoiceField, self.fields["kind"]).choices = [("", "Choose …"), *allowed]
 
 
 class ExportForm(forms.Form):
     site = forms.ModelChoiceField(Site.objects.none(), label="Rows of", required=False)
-    form_token = forms.CharField(widget=forms.HiddenInput, max_length=40)
+    form_token = forms.CharField(widget=forms.HiddenInput, initial=new_token, max_length=40)
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, **({"initial": {"form_token": new_token()}} | kwargs))
+        super().__init__(*args, **kwargs)
         field = cast("forms.ModelChoiceField[Site]", self.fields["site"])
         field.queryset = user.sites("export.pseudonymised")
         field.empty_label = "every site I may export"
+
+
+class IdentifiedExportForm(forms.Form):
+    site = forms.ModelChoiceField(Site.objects.none(), label="People of")
+    reason = forms.CharField(
+        max_length=500, label="Reason", widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="What the names are needed for. Stands in the file and in the trail.",
+    )  # fmt: skip
+    with_birth_dates = forms.BooleanField(
+        label="With full birth dates", required=False, help_text="Otherwise the year alone goes out."
+    )
+    form_token = forms.CharField(widget=forms.HiddenInput, max_length=40, initial=new_token)
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = cast("forms.ModelChoiceField[Site]", self.fields["site"])
+        field.queryset = user.sites("export.identified")
+        field.empty_label = "Choose a site"

@@ -63,7 +63,9 @@ class ImportRun(models.Model):
 
 
 class ExportRun(models.Model):
-    """A set of CSV files asked for on a page, made by the worker, kept with its digest."""
+    """A set of CSV files asked for on a page, made by the worker, kept with its digest. `identified` ones hold names,
+    say why, and are kept for days only.
+    """
 
     class State(models.TextChoices):
         WAITING = "waiting", "Waiting"
@@ -71,6 +73,9 @@ class ExportRun(models.Model):
         DONE = "done", "Ready"
         FAILED = "failed", "Failed"
 
+    identified = models.BooleanField(default=False)
+    with_birth_dates = models.BooleanField(default=False)
+    reason = models.CharField(max_length=500, blank=True)
     site = models.ForeignKey("access.Site", on_delete=models.PROTECT, null=True, blank=True)
     state = models.CharField(max_length=7, choices=State.choices, default=State.WAITING)
     message = models.CharField(max_length=500, blank=True)
@@ -86,7 +91,13 @@ class ExportRun(models.Model):
 
     class Meta:
         ordering = ["-requested_at", "-pk"]
-        constraints = [models.UniqueConstraint(fields=["form_token"], name="one_export_per_form")]
+        constraints = [
+            models.UniqueConstraint(fields=["form_token"], name="one_export_per_form"),
+            models.CheckConstraint(
+                condition=Q(identified=False) | (Q(site__isnull=False) & ~Q(reason="")),
+                name="identified_export_has_site_and_reason",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"export of {self.site or 'all sites'}"

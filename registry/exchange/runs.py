@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +58,8 @@ def upload(
     """Keeps the file under a name of our own and queues its check. The same form sent twice is one run."""
     if existing := ImportRun.objects.filter(form_token=form_token, requested_by=by).first():
         return existing
-    name = Path(file.name or "upload").name[:200]
-    suffix = ".xlsx" if name.lower().endswith(".xlsx") else ".csv"
+    suffix = ".xlsx" if (file.name or "").lower().endswith(".xlsx") else ".csv"
+    name = f"{kind}{suffix}"  # its own name may name a person, and the trail would keep it for ever
     stored_as = uuid.uuid4().hex + suffix
     path = imports_folder() / stored_as
     with path.open("wb") as target:
@@ -206,12 +207,12 @@ def _end(
         if ended and state == State.REFUSED:
             counts |= {"created": 0, "updated": 0, "refused": report.rows - report.unchanged}
     with acting_as("system:worker", channel="import"):
-        ImportRun.objects.filter(pk=run.pk, state=run.state).update(
+        moved = ImportRun.objects.filter(pk=run.pk, state=run.state).update(
             state=state, message=message, report=json.dumps(_masked(run, report)) if report else "", lease_until=None,
             finished_at=now if ended else None, **counts,
         )  # fmt: skip
-    if ended:
-        transaction.on_commit(lambda: _discard(run, keep_preview=state == State.REFUSED))
+    if ended or not moved:  # not moved: cancelled meanwhile, and its files with it
+        transaction.on_commit(lambda: _discard(run, keep_preview=bool(moved) and state == State.REFUSED))
 
 
 def _masked(run: ImportRun, report: Report) -> dict[str, Any]:
@@ -276,3 +277,23 @@ def _remove_old_uploads(now: datetime) -> None:
         written = datetime.fromtimestamp(path.stat().st_mtime, tz=now.tzinfo)
         if path.name.split(".")[0] not in known and now - written > KEEP_UPLOADS:
             path.unlink(missing_ok=True)
+
+
+def forget_files(*, now: datetime) -> int:
+    """Removes every upload and preview that waits for somebody or was refused: any of them may hold the names of a person
+    whose identifiers are being erased. What is being stored ends by itself, and is refused for an erased person.
+    """
+    waiting = (State.WAITING, State.CHECKING, State.CHECKED)
+    gone = [
+        run
+        for run in ImportRun.objects.exclude(state__in=(State.CONFIRMED, State.STORING)).order_by("pk")
+        if run.state in waiting or preview_path(run).exists() or upload_path(run).exists()
+    ]
+    ImportRun.objects.filter(pk__in=[run.pk for run in gone], state__in=waiting).update(
+        state=State.CANCELLED, finished_at=now, lease_until=None, created=0, updated=0,
+        refused=models.F("rows") - models.F("unchanged"),
+        message="Cancelled, because a person's identifiers were erased. Check the file and bring it in again.",
+    )  # fmt: skip
+    for run in gone:
+        transaction.on_commit(partial(_discard, run))
+    return len(gone)

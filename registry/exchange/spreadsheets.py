@@ -2,7 +2,7 @@
 
 import re
 
-_FORMULA_STARTS = "=+-@\t\r\0"
+_FORMULA_STARTS = "=+-@\t\r\n\0＝＋－＠"  # the wide forms count in East Asian spreadsheets
 _NUMBER = re.compile(r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$")
 
 

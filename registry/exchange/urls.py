@@ -11,6 +11,7 @@ urlpatterns = [
     path("imports/<int:pk>/confirm/", views.import_confirm, name="import_confirm"),
     path("imports/<int:pk>/cancel/", views.import_cancel, name="import_cancel"),
     path("exports/", views.export_list, name="export_list"),
+    path("exports/names/", views.identified_export, name="identified_export"),
     path("exports/<int:pk>/", views.export_run, name="export_run"),
     path("exports/<int:pk>/download/", views.export_download, name="export_download"),
 ]

@@ -13,15 +13,17 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from registry import clock
+from registry.access.conflicts import decided_first
 from registry.access.guards import needs, signed_in
 from registry.access.models import User
 from registry.access.policy import ACTS
 from registry.audit.acting import acting_as
 from registry.audit.actions import record_event
-from registry.exchange import exports, nudge, runs, tasks
-from registry.exchange.forms import ExportForm, UploadForm
+from registry.exchange import exports, identified, nudge, runs, tasks
+from registry.exchange.forms import ExportForm, IdentifiedExportForm, UploadForm
 from registry.exchange.models import ExportRun, ImportRun
 from registry.exchange.resources import kinds, resource_for
+from registry.saving import NotAccepted
 
 IMPORT_ACTS = tuple(act for act in ACTS if act.startswith("import."))
 SHOWN = 100
@@ -116,7 +118,7 @@ def import_confirm(request: HttpRequest, pk: int) -> HttpResponse:
         runs.confirm(run=run, by=user)
         nudge.after_commit(tasks.work_waiting)
     except runs.CannotContinue as refusal:
-        messages.error(request, str(refusal))
+        return decided_first(request, run, str(refusal), reverse("exchange:import_run", args=[pk]))
     return redirect("exchange:import_run", pk=pk)
 
 
@@ -129,7 +131,7 @@ def import_cancel(request: HttpRequest, pk: int) -> HttpResponse:
         runs.cancel(run=run, by=user, now=clock.now())
         messages.success(request, "The import was cancelled; nothing was stored and the file was removed.")
     except runs.CannotContinue as refusal:
-        messages.error(request, str(refusal))
+        return decided_first(request, run, str(refusal), reverse("exchange:import_run", args=[pk]))
     return redirect("exchange:import_run", pk=pk)
 
 
@@ -145,7 +147,26 @@ def export_list(request: HttpRequest) -> HttpResponse:
         nudge.after_commit(tasks.work_waiting)
         return redirect("exchange:export_run", pk=run.pk)
     found = ExportRun.objects.filter(requested_by=user).select_related("site")[:SHOWN]
-    return render(request, "exchange/export_list.html", {"form": form, "runs": found})
+    context = {"form": form, "runs": found, "may_export_names": user.may(identified.ACT)}
+    return render(request, "exchange/export_list.html", context)
+
+
+@needs(identified.ACT)
+def identified_export(request: HttpRequest) -> HttpResponse:
+    user = signed_in(request)
+    form = IdentifiedExportForm(request.POST or None, user=user)
+    if request.method == "POST" and form.is_valid():
+        answers = form.cleaned_data
+        named = identified.Named(answers["reason"], answers["with_birth_dates"])
+        try:
+            run = exports.request_export(
+                site=answers["site"], form_token=answers["form_token"], by=user, now=clock.now(), named=named
+            )
+            nudge.after_commit(tasks.work_waiting)
+            return redirect("exchange:export_run", pk=run.pk)
+        except NotAccepted as refusal:
+            form.add_error(refusal.field or None, refusal.message)
+    return render(request, "exchange/identified_export.html", {"form": form})
 
 
 @needs(exports.ACT)
@@ -170,9 +191,9 @@ def export_download(request: HttpRequest, pk: int) -> HttpResponse | FileRespons
         raise Http404
     if not exports.may_still_have(run, user):
         raise PermissionDenied("You may no longer export these rows.")
-    with acting_as(user, channel="web"):
+    with acting_as(user, channel="web", reason=run.reason):
         record_event(action="export downloaded", about=run, detail=run.sha256, now=clock.now())
-    name = f"registry-export-{run.requested_at:%Y-%m-%d}.zip"
+    name = f"registry-{'names' if run.identified else 'export'}-{run.requested_at:%Y-%m-%d}.zip"
     return FileResponse(path.open("rb"), as_attachment=True, filename=name)
 
 
@@ -196,7 +217,8 @@ def _export_job(run: ExportRun) -> dict[str, Any]:
         "word": run.get_state_display(), "percent": 100 if done else 40,
         "text": run.message or (f"{run.rows:,} rows, SHA-256 {run.sha256[:16]}…" if done else "The worker writes the tables."),
         "url": reverse("exchange:export_run", args=[run.pk]),
-        "result_url": reverse("exchange:export_download", args=[run.pk]) if done else "", "result_label": "Download",
+        "result_url": reverse("exchange:export_download", args=[run.pk]) if done and run.stored_as else "",
+        "result_label": "Download",
     }  # fmt: skip
 
 

@@ -26,7 +26,7 @@ from registry.patients.queries import close_queries, open_queries, record_of
 from registry.patients.status import StatusFacts, record_statuses
 from registry.products.actions import ReasonNeeded
 from registry.products.models import Lot
-from registry.saving import claim_version
+from registry.saving import claim_version, create_once, made_by, nobody_else_has
 
 
 class CannotOrder(Exception):
@@ -74,7 +74,7 @@ def order_infusion(
 ) -> InfusionOrder:
     """`cells_ordered` are viable cells. Raises CannotOrder; the same form sent twice gives the first order."""
     by.require("infusions.order", patient.site_id)
-    if first := InfusionOrder.objects.filter(form_token=form_token).first():
+    if first := made_by(InfusionOrder, form_token, patient=patient):
         return first
     refusals = order_refusals(
         patient=patient, lot=lot, planned_on=planned_on, weight_kg=weight_kg, cells_ordered=cells_ordered
@@ -85,9 +85,13 @@ def order_infusion(
         patient=patient, site=patient.site, lot=lot, planned_on=planned_on, route=route, weight_kg=weight_kg,
         cells_ordered=cells_ordered, ordered_by=by, ordered_at=now, form_token=form_token,
     )  # fmt: skip
-    order.full_clean(exclude={"cancelled_at"})
-    order.save()
-    return order
+
+    def make() -> InfusionOrder:
+        order.full_clean(exclude={"cancelled_at"})
+        order.save()
+        return order
+
+    return create_once(InfusionOrder, form_token, make, patient=patient)
 
 
 def cancel_order(*, order: InfusionOrder, reason: str, by: User, now: datetime) -> None:
@@ -162,7 +166,7 @@ def record_infusion(
     """
     if by:
         by.require("infusions.record", patient.site_id)
-    if form_token and (first := Infusion.objects.filter(form_token=form_token).first()):
+    if first := made_by(Infusion, form_token, patient=patient):
         return first
     check_plausible(
         patient=patient,
@@ -178,7 +182,7 @@ def record_infusion(
         patient=patient, site=patient.site, order=order, infused_on=infused_on, infused_at=infused_at,
         route=route, weight_kg=weight_kg, form_token=form_token, **details,
     )  # fmt: skip
-    return _save_new(infusion, doses, now=now)
+    return create_once(Infusion, form_token, lambda: _save_new(infusion, doses, now=now), patient=patient)
 
 
 def _save_new(infusion: Infusion, doses: Sequence[DoseGiven], *, now: datetime) -> Infusion:
@@ -238,30 +242,29 @@ def correct_infusion(
     given to somebody else is moved with its infusion). Deviations that no longer hold are closed.
     """
     if by:
-        by.require("infusions.record", infusion.site_id)
+        by.require("infusions.correct", infusion.site_id)
+        if changes.get("infused_on", infusion.infused_on) != infusion.infused_on:
+            by.require("infusions.correct_date", infusion.site_id)
     if not reason.strip():
         raise ReasonNeeded
     for column, value in changes.items():
         setattr(infusion, column, value)
     patient, weight_kg = infusion.patient, infusion.weight_kg
     check_plausible(
-        patient=patient,
-        infused_on=infusion.infused_on,
-        infused_at=infusion.infused_at,
-        weight_kg=weight_kg,
-        doses=doses,
-        now=now,
-    )
+        patient=patient, infused_on=infusion.infused_on, infused_at=infusion.infused_at,
+        weight_kg=weight_kg, doses=doses, now=now,
+    )  # fmt: skip
     other = same_moment(patient, infusion.infused_on, infusion.infused_at)
     if other and other.pk != infusion.pk:
         raise AlreadyRecorded(other)
     deviations = _deviations(infusion, doses)
-    with because(reason):
+    with because(reason), nobody_else_has():
         claim_version(infusion, version)
         infusion.full_clean()
         infusion.save()
         _save_doses(infusion, doses)
     settle_deviations(infusion, deviations, reason=reason, by=by, now=now)
+    close_queries(rule=rules.ANOTHER_DAY, records=[record_of(infusion)], now=now, because=reason, by=by)
     infusions_recorded.send(sender=Infusion, patients=[infusion.patient_id], now=now)
     return infusion
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from registry import partial_dates
+from registry.access.models import SiteScope
 from registry.batches import batches
 from registry.infusions.models import InfusionHold
 from registry.infusions.rules import LotFacts
@@ -85,10 +86,11 @@ def lot_facts(lot: Lot, *, patient: Patient, cells_left: int | None, cells_used:
     )
 
 
-def lots_by_code(codes: Iterable[str]) -> dict[str, Lot]:
+def lots_by_code(codes: Iterable[str], scope: SiteScope) -> dict[str, Lot]:
+    """A patient's own cells are found only where that patient is within reach."""
     wanted: Sequence[str] = sorted(set(codes))
     found: dict[str, Lot] = {}
     for batch in batches(wanted):
-        some = Lot.objects.select_related("donor__patient").filter(code__in=batch)
+        some = Lot.objects.in_scope(scope).select_related("donor__patient").filter(code__in=batch)
         found |= {lot.code: lot for lot in some}
     return found

@@ -10,15 +10,17 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 from django.db.models import F
+from django.http import QueryDict
 
 from registry.clock import local_moment
+from registry.handover.history import zone_at
 from registry.infusions.judging import DoseGiven
 from registry.infusions.models import Infusion, InfusionOrder, Reaction, Route
 from registry.infusions.rules import PLAUSIBLE_CELLS, PLAUSIBLE_WEIGHT_KG
 from registry.partial_dates import in_words
 from registry.patients.models import Patient
 from registry.products.actions import ENDED_STATES, remaining_cells
-from registry.products.models import Lot
+from registry.products.models import Lot, LotQuerySet
 from registry.saving import new_token
 
 if TYPE_CHECKING:  # Django's own classes take no type arguments when they run
@@ -87,20 +89,30 @@ class OrderForm(forms.Form):
     route = route_field()
     weight_kg = weight_field()
     cells_ordered = cells_field("Viable cells ordered", "All cells, for example 75000000 for 75 million.")
-    form_token = forms.CharField(max_length=40, widget=forms.HiddenInput)
+    form_token = forms.CharField(widget=forms.HiddenInput, initial=new_token, max_length=40)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, patient: Patient, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        lots = Lot.objects.exclude(state__in=ENDED_STATES).order_by(*USABLE_LONGEST_FIRST)
+        lots = lots_at_site_of(patient).exclude(state__in=ENDED_STATES)
         left = remaining_cells(lots.values_list("pk", flat=True))
-        self.fields["lot"] = LotChoice(lots.select_related("donor__patient"), left, label="Lot")
+        self.fields["lot"] = LotChoice(lots, left, label="Lot")
         self.order_fields(["planned_on", "lot", "route", "weight_kg", "cells_ordered"])
-        self.initial.setdefault("form_token", new_token())
+
+
+def lots_at_site_of(patient: Patient) -> LotQuerySet:
+    """What may be given there: never the own cells of somebody at another site, nor their name in a list of choices."""
+    here = Lot.objects.at_sites(frozenset({patient.site_id})).select_related("donor__patient")
+    return here.order_by(*USABLE_LONGEST_FIRST)
+
+
+class CancelForm(forms.Form):
+    reason = forms.CharField(label="Reason for cancelling the order", max_length=300)
 
 
 class InfusionForm(forms.Form):
     """Everything of the infusion but its doses. Times are those of the site's clock."""
 
+    data: QueryDict
     infused_on = day_field("Day of the infusion")
     started = forms.TimeField(label="Start", required=False, widget=time_box())
     ended = forms.TimeField(label="End", required=False, widget=time_box())
@@ -122,11 +134,11 @@ class InfusionForm(forms.Form):
     reaction_note = forms.CharField(
         label="What was seen and done", max_length=300, required=False, widget=forms.Textarea(attrs={"rows": 3})
     )  # fmt: skip
-    form_token = forms.CharField(max_length=40, required=False, widget=forms.HiddenInput)
+    form_token = forms.CharField(widget=forms.HiddenInput, initial=new_token, max_length=40)
 
-    def __init__(self, *args: Any, patient: Patient, today: date, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, patient: Patient, today: date, zone: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.zone, self.today = patient.site.time_zone, today
+        self.zone, self.today = zone or patient.site.time_zone, today
         self.fields["order"] = forms.ModelChoiceField(
             open_orders(patient), label="Order", required=False, empty_label="no order in the registry"
         )
@@ -134,7 +146,7 @@ class InfusionForm(forms.Form):
         for name, label in (("started", "start"), ("ended", "end")):
             attrs = {"data-now-zone": self.zone, "data-now-label": label}
             self.fields[name].widget.attrs.update(attrs)
-        self.initial = {"infused_on": today, "form_token": new_token(), **self.initial}
+        self.initial = {"infused_on": today, **self.initial}
 
     def clean_infused_on(self) -> date:
         on: date = self.cleaned_data["infused_on"]
@@ -171,6 +183,39 @@ def open_orders(patient: Patient) -> Any:
     return standing.select_related("lot").order_by("planned_on", "pk")
 
 
+class AnotherDayForm(forms.Form):
+    day = day_field("It was given on")
+    reason = forms.CharField(
+        max_length=200, label="How it is known", help_text="For example: the infusion sheet says so."
+    )
+
+    def __init__(self, *args: Any, infusions: Any, today: date, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.today = today
+        self.fields["infusion"] = forms.ModelChoiceField(
+            infusions, label="Infusion", empty_label="choose an infusion"
+        )
+        self.order_fields(["infusion"])
+
+    def clean_day(self) -> date:
+        day: date = self.cleaned_data["day"]
+        if day > self.today:
+            raise forms.ValidationError("This day is in the future.")
+        return day
+
+
+class UnblindForm(forms.Form):
+    reason = forms.CharField(
+        max_length=300,
+        label="Why treating this person depends on it",
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+    form_token = forms.CharField(widget=forms.HiddenInput, initial=new_token, max_length=40)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+
+
 class CorrectionForm(InfusionForm):
     version = forms.IntegerField(widget=forms.HiddenInput)
     reason = forms.CharField(label="Reason for the correction", max_length=300)
@@ -204,11 +249,14 @@ class BaseDoseForms(DoseFormSet):
         return [DoseGiven(row["lot"], row["cells_total"], row["viability_percent"]) for row in rows]
 
 
-def dose_forms(posted: Any, *, first: Sequence[dict[str, Any]] = (), at_least: int = 1) -> Any:
+def dose_forms(
+    posted: Any, *, patient: Patient, first: Sequence[dict[str, Any]] = (), at_least: int = 1
+) -> Any:
     """One row a lot. `first` holds what stands already; none of those rows may be emptied, and none of the
     first `at_least`.
     """
-    lots = Lot.objects.select_related("donor__patient").order_by(*USABLE_LONGEST_FIRST)
+    standing = Lot.objects.filter(pk__in=[one["lot"] for one in first]).select_related("donor__patient")
+    lots = (lots_at_site_of(patient) | standing).order_by(*USABLE_LONGEST_FIRST)
     left = remaining_cells(lots.values_list("pk", flat=True))
     made = forms.formset_factory(
         DoseForm, formset=BaseDoseForms, extra=MORE_LOTS, max_num=len(first) + 1 + MORE_LOTS, min_num=at_least
@@ -223,9 +271,14 @@ def dose_initial(doses: Any) -> list[dict[str, Any]]:
     ]
 
 
+def zone_of(infusion: Infusion) -> str:
+    """The clock it was given by, which stays when the person moves to a site elsewhere."""
+    return zone_at(infusion.patient, infusion.infused_at) if infusion.infused_at else infusion.site.time_zone
+
+
 def correction_initial(infusion: Infusion) -> dict[str, Any]:
     """What stands, as the form shows it: times on the site's clock."""
-    zone = ZoneInfo(infusion.site.time_zone)
+    zone = ZoneInfo(zone_of(infusion))
     local = {
         name: moment.astimezone(zone).time() if moment else None
         for name, moment in (("started", infusion.infused_at), ("ended", infusion.ended_at))

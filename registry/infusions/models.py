@@ -152,6 +152,30 @@ class InfusionDose(models.Model):
         return f"{self.cells_total} cells of {self.lot_id}"
 
 
+class UnblindingQuerySet(SiteScopedQuerySet["Unblinding"]):
+    view_act = "unblinding.view"
+
+
+class Unblinding(models.Model):
+    """What was given to one patient, shown to a person who may not read it otherwise. It cannot be undone."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT)
+    site = models.ForeignKey(Site, on_delete=models.PROTECT)
+    reason = models.CharField(max_length=300)
+    unblinded_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    unblinded_at = models.DateTimeField()
+    form_token = models.CharField(max_length=40)
+
+    objects = UnblindingQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-unblinded_at", "-pk"]
+        constraints = [models.UniqueConstraint(fields=["form_token"], name="one_unblinding_per_form")]
+
+    def __str__(self) -> str:
+        return f"unblinding of {self.patient_id}"
+
+
 class InfusionHold(models.Model):
     """A reason not to give more cells, opened by another room (a suspected neoplasm) and released by a person."""
 

@@ -84,7 +84,7 @@ class InfusionResource(StagedResource):
 
     def load(self, rows: list[Row]) -> None:
         self.patients = patients_in_reach((row["patient_id"] for row in rows), self.scope)
-        self.lots = lots_by_code(row["lot"] for row in rows)
+        self.lots = lots_by_code((row["lot"] for row in rows), self.scope)
         self.groups: dict[Key, Group] = {}
         for row in sorted(rows, key=lambda row: (row["lot"], row.number)):
             self._place(row)

@@ -18,6 +18,7 @@ from registry.patients.rules import consent_valid_on
 DOSE_FORMULA_VERSION = "dose-1"
 CELLS_PER_KG_STEP = Decimal("0.01")
 Found = Iterator[tuple[str, str]]
+ANOTHER_DAY = "another_day_asked"  # the question whether an infusion was given on another day
 USABLE_LOT_STATES = frozenset({"released", "conditional"})
 
 # Outside these a value is a slip of the hand or of the unit, and is asked for again.

@@ -3,3 +3,4 @@
 from django.dispatch import Signal
 
 infusions_recorded = Signal()  # patients: list of ids; now
+patient_unblinded = Signal()  # unblinding: the row; now

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from registry.infusions import views
+from registry.infusions import rare_views, views
 
 app_name = "infusions"
 urlpatterns = [
@@ -9,5 +9,8 @@ urlpatterns = [
     path("orders/<int:pk>/cancel/", views.order_cancel, name="order_cancel"),
     path("<str:patient_id>/order/", views.order, name="order"),
     path("<str:patient_id>/record/", views.record, name="record"),
-    path("<str:patient_id>/sheet/", views.sheet, name="sheet"),
+    path("unblindings/", rare_views.unblinding_list, name="unblinding_list"),
+    path("<str:patient_id>/sheet/", rare_views.sheet, name="sheet"),
+    path("<str:patient_id>/another-day/", rare_views.date_request, name="date_request"),
+    path("<str:patient_id>/unblind/", rare_views.unblind, name="unblind"),
 ]

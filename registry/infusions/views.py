@@ -9,16 +9,19 @@ from zoneinfo import ZoneInfo
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from registry import clock
+from registry.access.blinding import NEUTRAL_RULES, sees_product
+from registry.access.conflicts import Edit, decided_first
 from registry.access.guards import needs, signed_in
 from registry.access.models import User
 from registry.infusions import actions, rules
+from registry.infusions.comparing import chosen_doses, compare_doses, values_of
 from registry.infusions.forms import (
+    CancelForm,
     CorrectionForm,
     InfusionForm,
     OrderForm,
@@ -27,24 +30,19 @@ from registry.infusions.forms import (
     dose_initial,
     open_orders,
     order_initial,
+    zone_of,
 )
 from registry.infusions.judging import DoseGiven, deviations_before_saving, order_refusals
-from registry.infusions.models import Infusion, InfusionDose, InfusionHold, InfusionOrder, Reaction
+from registry.infusions.models import Infusion, InfusionDose, InfusionHold, InfusionOrder
+from registry.infusions.pages import page as _page
 from registry.infusions.terms import what_to_do
 from registry.partial_dates import in_words
 from registry.patients.models import Patient, Query
-from registry.patients.pages import conflicts, patient_within, with_version
+from registry.patients.pages import patient_within
 from registry.patients.queries import record_of
-from registry.saving import ChangedMeanwhile
+from registry.saving import ChangedMeanwhile, NotAccepted
 
 HIDDEN_FROM_CHECK = {"csrfmiddlewaretoken", "step"}
-
-
-def _page(request: HttpRequest, template: str, patient: Patient, **context: Any) -> HttpResponse:
-    """Rendered on the clock of the patient's site."""
-    context |= {"patient": patient, "now": clock.now(), "today": patient.site.today()}
-    with timezone.override(ZoneInfo(patient.site.time_zone)):
-        return render(request, template, context)
 
 
 # Ordering ----------------------------------------------------------------------------------------------------
@@ -54,7 +52,7 @@ def _page(request: HttpRequest, template: str, patient: Patient, **context: Any)
 def order(request: HttpRequest, patient_id: str) -> HttpResponse:
     user, now = signed_in(request), clock.now()
     patient = patient_within(user, patient_id, "infusions.order")
-    form = OrderForm(request.POST or None, initial={"planned_on": patient.site.today()})
+    form = OrderForm(request.POST or None, patient=patient, initial={"planned_on": patient.site.today()})
     preview: dict[str, Any] = {}
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
@@ -65,11 +63,13 @@ def order(request: HttpRequest, patient_id: str) -> HttpResponse:
                 actions.order_infusion(patient=patient, by=user, now=now, **given)
             except actions.CannotOrder as refused:
                 preview = _order_preview(patient, given) | {"was_refused": bool(refused.refusals)}
+            except NotAccepted as refusal:
+                form.add_error(None, refusal.message)
             else:
                 messages.success(request, f"The infusion of {patient} is ordered.")
                 return redirect("infusions:order", patient_id=patient_id)
     return _page(
-        request, "infusions/order.html", patient, form=form, preview=preview, orders=open_orders(patient),
+        request, "infusions/order.html", patient, now=now, form=form, preview=preview, orders=open_orders(patient),
         limits=rules.default_limits(), holds=InfusionHold.objects.filter(patient=patient, released_at=None),
     )  # fmt: skip
 
@@ -91,17 +91,18 @@ def order_cancel(request: HttpRequest, pk: int) -> HttpResponse:
     standing = get_object_or_404(
         InfusionOrder.objects.visible_to(user, "infusions.order").select_related("patient"), pk=pk
     )
-    reason = request.POST.get("reason", "").strip()
-    if not reason:
-        messages.error(request, "Not cancelled: write the reason for cancelling the order.")
-    else:
-        try:
-            actions.cancel_order(order=standing, reason=reason, by=user, now=clock.now())
-        except actions.CannotCancel as refusal:
-            messages.error(request, str(refusal))
-        else:
-            messages.success(request, "The order is cancelled.")
-    return redirect("infusions:order", patient_id=standing.patient.patient_id)
+    form, back_url = CancelForm(request.POST), reverse("infusions:order", args=[standing.patient.patient_id])
+    if not form.is_valid():
+        messages.error(
+            request, "Not cancelled: write the reason for cancelling the order, in at most 300 letters."
+        )
+        return redirect(back_url)
+    try:
+        actions.cancel_order(order=standing, reason=form.cleaned_data["reason"], by=user, now=clock.now())
+        messages.success(request, "The order is cancelled.")
+    except actions.CannotCancel as refusal:
+        return decided_first(request, standing, str(refusal), back_url)
+    return redirect(back_url)
 
 
 # Recording ---------------------------------------------------------------------------------------------------
@@ -119,9 +120,11 @@ def record(request: HttpRequest, patient_id: str) -> HttpResponse:
         chosen = open_orders(patient).filter(pk=asked).first()
     initial, first = order_initial(chosen or (open_orders(patient).first() if not posted else None))
     form = InfusionForm(posted, initial=initial, patient=patient, today=today)
-    doses = dose_forms(posted, first=first, at_least=_doses_asked(request))
+    doses = None
+    if sees_product(user, patient.site_id):
+        doses = dose_forms(posted, patient=patient, first=first, at_least=_doses_asked(request))
     if _is_sent(request) and _are_valid(form, doses):
-        done = _check_or_save(request, patient, form, doses.doses())
+        done = _check_or_save(request, patient, form, doses.doses() if doses else [])
         if done:
             return done
     return _form_page(request, patient, form, doses, heading="Record an infusion")
@@ -138,7 +141,8 @@ def _is_sent(request: HttpRequest) -> bool:
 
 
 def _are_valid(form: InfusionForm, doses: Any) -> bool:
-    both = [form.is_valid(), doses.is_valid()]
+    """Without `doses` the protocol is blinded for this person, and product staff write the doses."""
+    both = [form.is_valid(), doses is None or doses.is_valid()]
     return all(both)
 
 
@@ -161,6 +165,9 @@ def _check_or_save(
         saved = repeat.infusion
     except (actions.NotPlausible, ValidationError) as error:
         _show_errors(form, error)
+        return None
+    except NotAccepted as refusal:
+        form.add_error(None, refusal.message)
         return None
     messages.success(
         request, f"The infusion of {patient} is recorded. Its follow-up visits are planned from it."
@@ -193,7 +200,7 @@ def _show_errors(form: InfusionForm, error: actions.NotPlausible | ValidationErr
 def _form_page(
     request: HttpRequest, patient: Patient, form: InfusionForm, doses: Any, **context: Any
 ) -> HttpResponse:
-    context = {"infusion": None, "conflicts": []} | context
+    context = {"infusion": None, "conflicts": None, "now": clock.now()} | context
     return _page(request, "infusions/record.html", patient, form=form, doses=doses, **context)
 
 
@@ -206,10 +213,13 @@ def _check_page(
         patient=patient, on=columns["infused_on"], weight_kg=weight_kg, doses=doses,
         order=columns.get("order"), correcting=correcting,
     )  # fmt: skip
+    is_open = sees_product(signed_in(request), patient.site_id)
+    if not is_open:
+        deviations, doses = [one for one in deviations if one.kind in NEUTRAL_RULES], []
     carried = [
         (name, value)
-        for name, values in request.POST.lists()
-        if name not in HIDDEN_FROM_CHECK
+        for name, values in form.data.lists()
+        if name not in HIDDEN_FROM_CHECK and not name.startswith("keep.")
         for value in values
     ]
     return _page(
@@ -218,6 +228,7 @@ def _check_page(
         total_viable=sum(dose.viable_cells for dose in doses),
         total_per_kg=sum(_dose_row(dose, weight_kg)["per_kg"] for dose in doses),
         answers=_answers(form, columns), deviations=deviations, carried=carried, formula=rules.DOSE_FORMULA_VERSION,
+        sees_product=is_open, now=clock.now(),
     )  # fmt: skip
 
 
@@ -264,14 +275,16 @@ def _infusion(user: User, pk: int, act: str) -> Infusion:
 def infusion(request: HttpRequest, pk: int) -> HttpResponse:
     user = signed_in(request)
     one = _infusion(user, pk, "infusions.view")
-    doses = list(one.doses.select_related("lot").order_by("pk"))
+    is_open = sees_product(user, one.site_id)
+    doses = list(one.doses.select_related("lot").order_by("pk")) if is_open else []
     questions = Query.objects.visible_to(user).filter(record=record_of(one)).order_by("-opened_at", "-pk")
     return _page(
         request, "infusions/infusion.html", one.patient, infusion=one, rows=_stored_rows(doses),
         questions=list(questions), formula=doses[0].formula_version if doses else "",
         total_viable=sum(dose.viable_cells for dose in doses),
         total_per_kg=sum(dose.viable_cells_per_kg for dose in doses),
-        facts=_facts(one), may_record=user.may("infusions.record", one.site_id),
+        facts=_facts(one), may_correct=user.may("infusions.correct", one.site_id), sees_product=is_open,
+        may_ask_date=user.may("infusions.request_date", one.site_id), now=clock.now(),
     )  # fmt: skip
 
 
@@ -286,12 +299,13 @@ def _stored_rows(doses: list[InfusionDose]) -> list[dict[str, Any]]:
 
 
 def _facts(one: Infusion) -> list[dict[str, Any]]:
-    zone = ZoneInfo(one.site.time_zone)
+    place = zone_of(one)
+    zone = ZoneInfo(place)
     hours = [f"{moment.astimezone(zone):%H:%M}" for moment in (one.infused_at, one.ended_at) if moment]
     reaction = one.get_reaction_display() if one.reaction else ""
     ordered = one.order
     return [
-        {"label": "Time", "value": " to ".join(hours) + f" ({one.site.time_zone})" if hours else ""},
+        {"label": "Time", "value": " to ".join(hours) + f" ({place})" if hours else ""},
         {"label": "Route", "value": one.get_route_display()},
         {"label": "Weight of the day", "value": f"{one.weight_kg:f} kg"},
         {"label": "Where", "value": one.get_origin_display()},
@@ -308,67 +322,72 @@ def _number_answer_in_words(number: int | None) -> str:
     return "" if number is None else str(number)
 
 
-@needs("infusions.record")
+@needs("infusions.correct")
 def correct(request: HttpRequest, pk: int) -> HttpResponse:
-    user, now = signed_in(request), clock.now()
-    one = _infusion(user, pk, "infusions.record")
-    posted, standing = request.POST or None, list(one.doses.order_by("pk"))
+    user = signed_in(request)
+    one = _infusion(user, pk, "infusions.correct")
+    standing = list(one.doses.select_related("lot__donor__patient").order_by("pk"))
+    posted = chosen_doses(request.POST or None, standing)
     form = CorrectionForm(
-        posted, initial=correction_initial(one), patient=one.patient, today=one.site.today()
-    )
-    doses = dose_forms(posted, first=dose_initial(standing), at_least=len(standing))
-    found: list[dict[str, Any]] = []
-    if _is_sent(request) and _are_valid(form, doses):
-        given = form.columns()
-        version, reason = given.pop("version"), given.pop("reason")
-        try:
-            if request.POST.get("step") != "save":
-                _ensure_plausible(one.patient, given, doses.doses(), own=one)
-                given["order"] = one.order
-                return _check_page(request, one.patient, form, given, doses.doses(), correcting=one)
-            actions.correct_infusion(
-                infusion=one, version=version, reason=reason, doses=doses.doses(), by=user, now=now, **given
-            )
-            messages.success(request, "The infusion is corrected; the earlier values stay in its history.")
-            return redirect("infusions:infusion", pk=pk)
-        except ChangedMeanwhile:
-            form, found = _show_both(request, form, _infusion(user, pk, "infusions.record"))
-        except actions.AlreadyRecorded as repeat:
-            form.add_error("started" if given["infused_at"] else "infused_on", str(repeat))
-        except (actions.NotPlausible, ValidationError) as error:
-            _show_errors(form, error)
-    return _form_page(
-        request, one.patient, form, doses, heading="Correct an infusion", conflicts=found, infusion=one
-    )
-
-
-def _show_both(
-    request: HttpRequest, form: InfusionForm, stored: Infusion
-) -> tuple[CorrectionForm, list[dict[str, Any]]]:
-    """What is stored now beside what was typed here; saving again then goes over the newer version."""
-    now_stored = correction_initial(stored)
-    found = conflicts(form, {name: value for name, value in now_stored.items() if name != "version"})
-    typed = with_version(request, "version", stored.version)
-    return CorrectionForm(typed, patient=stored.patient, today=stored.site.today()), found
-
-
-@needs("infusions.record")
-def sheet(request: HttpRequest, patient_id: str) -> HttpResponse:
-    """For downtime: printed, filled in by hand, entered later with the true times."""
-    patient = patient_within(signed_in(request), patient_id, "infusions.record")
-    vital_rows = (
-        "−15 min",
-        "Start",
-        "+5 min",
-        "+15 min",
-        "+30 min",
-        "+60 min",
-        "End",
-        "+1 h",
-        "+2 h",
-        "+4 h",
-    )
-    return _page(
-        request, "infusions/sheet.html", patient, orders=open_orders(patient), vital_rows=vital_rows,
-        reactions=[label for _, label in Reaction.choices], back=reverse("infusions:record", args=[patient_id]),
+        posted, initial=correction_initial(one), patient=one.patient, today=one.site.today(), zone=zone_of(one)
     )  # fmt: skip
+    edit = Edit(form, one, lambda was: values_of(one, was))
+    doses = None
+    if sees_product(user, one.site_id):
+        doses = dose_forms(posted, patient=one.patient, first=dose_initial(standing), at_least=len(standing))
+    if edit.ready() and _is_sent(request) and _are_valid(form, doses) and _may_move(user, one, form):
+        given_doses = doses.doses() if doses else [_as_given(dose) for dose in standing]
+        done = _check_or_correct(request, one, form, edit, given_doses)
+        if done:
+            return done
+    if posted and doses is not None and edit.conflicts:
+        form.data = compare_doses(edit, one, form.data)
+        first, least = dose_initial(one.doses.order_by("pk")), one.doses.count()
+        doses = dose_forms(form.data, patient=one.patient, first=first, at_least=least)
+    return _form_page(
+        request, one.patient, form, doses, heading="Correct an infusion", conflicts=edit.conflicts, infusion=one,
+        status=edit.status,
+    )  # fmt: skip
+
+
+def _check_or_correct(
+    request: HttpRequest, one: Infusion, form: CorrectionForm, edit: Edit, doses: list[DoseGiven]
+) -> HttpResponse | None:
+    """The page to show next, or none when the form must be shown again."""
+    given, user = form.columns(), signed_in(request)
+    version, reason = given.pop("version"), given.pop("reason")
+    try:
+        if request.POST.get("step") != "save":
+            _ensure_plausible(one.patient, given, doses, own=one)
+            given["order"] = one.order
+            return _check_page(request, one.patient, form, given, doses, correcting=one)
+        actions.correct_infusion(
+            infusion=one, version=version, reason=reason, doses=doses, by=user, now=clock.now(), **given
+        )
+        messages.success(request, "The infusion is corrected; the earlier values stay in its history.")
+        return redirect("infusions:infusion", pk=one.pk)
+    except ChangedMeanwhile:
+        edit.moved_on()
+    except actions.AlreadyRecorded as repeat:
+        form.add_error("started" if given["infused_at"] else "infused_on", str(repeat))
+    except (actions.NotPlausible, ValidationError) as error:
+        _show_errors(form, error)
+    except NotAccepted as refusal:
+        form.add_error(None, refusal.message)
+    return None
+
+
+def _may_move(user: User, one: Infusion, form: CorrectionForm) -> bool:
+    """Another day moves every visit that is counted from it, so it is the investigator's to decide."""
+    if form.cleaned_data["infused_on"] == one.infused_on or user.may("infusions.correct_date", one.site_id):
+        return True
+    form.add_error(
+        "infused_on",
+        f"Another day moves the visits counted from it, so an investigator corrects it. Leave {in_words(one.infused_on)} "
+        "here, and use “Ask for another day” on the page of the infusion.",
+    )
+    return False
+
+
+def _as_given(dose: InfusionDose) -> DoseGiven:
+    return DoseGiven(dose.lot, dose.cells_total, dose.viability_percent)

@@ -29,7 +29,7 @@ from registry.patients.queries import QueryFacts, open_queries, record_of
 from registry.patients.review import review_patients, review_twins
 from registry.patients.signals import patient_enrolled
 from registry.patients.status import CannotRecord
-from registry.saving import ChangedMeanwhile
+from registry.saving import ChangedMeanwhile, NotAccepted, create_once, made_by, nobody_else_has
 
 BATCH = 500
 TRIES = 20
@@ -62,6 +62,7 @@ class ConsentFacts:
     version: str = ""
     language: str = "English"
     tiers: Mapping[str, bool] = field(default_factory=dict)
+    form_token: str = ""
 
     @property
     def version_named(self) -> str:
@@ -196,11 +197,24 @@ def record_consent(*, patient: Patient, facts: ConsentFacts, by: User | None, no
         by.require("consent.record", patient.site_id)
     if facts.signed_on > clock.local_date(now, patient.site.time_zone):
         raise CannotRecord(f"{facts.signed_on} lies in the future: record a consent once it is signed.")
-    record_consents(entries=[(patient, facts)], now=now)
-    review_patients([patient.pk], now=now)
-    return Consent.objects.get(
+    if first := made_by(Consent, facts.form_token, patient=patient):
+        return first
+    same = Consent.objects.filter(
         patient=patient, document__version=facts.version_named, signed_on=facts.signed_on
     )
+    if standing := same.first():
+        told = {**facts.tiers, "language": facts.language}
+        if all(getattr(standing, name) == value for name, value in told.items()):
+            return standing
+        known = f"A consent of {standing.document} signed on {facts.signed_on} is recorded already"
+        raise CannotRecord(f"{known}, with other answers.")
+
+    def make() -> Consent:
+        record_consents(entries=[(patient, facts)], now=now)
+        review_patients([patient.pk], now=now)
+        return same.get()
+
+    return create_once(Consent, facts.form_token, make, patient=patient)
 
 
 def record_consents(*, entries: Sequence[tuple[Patient, ConsentFacts]], now: datetime) -> None:
@@ -218,7 +232,7 @@ def record_consents(*, entries: Sequence[tuple[Patient, ConsentFacts]], now: dat
         if key not in stored:
             new[key] = Consent(
                 patient=patient, document=document, signed_on=facts.signed_on,
-                language=facts.language, recorded_at=now, **facts.tiers,
+                language=facts.language, recorded_at=now, form_token=facts.form_token, **facts.tiers,
             )  # fmt: skip
     Consent.objects.bulk_create(list(new.values()), batch_size=BATCH)
 
@@ -309,13 +323,21 @@ def save_eligibility(
         if version == 0:
             if Eligibility.objects.filter(patient=patient).exists():
                 raise ChangedMeanwhile
-            Eligibility.objects.create(patient=patient, **answers)
+            _first_eligibility(patient, answers)
         elif not Eligibility.objects.filter(patient=patient, version=version).update(
             **answers, version=F("version") + 1
         ):
             raise ChangedMeanwhile
     review_patients([patient.pk], now=now)
     return Eligibility.objects.get(patient=patient)
+
+
+def _first_eligibility(patient: Patient, answers: Mapping[str, object]) -> None:
+    try:
+        with nobody_else_has():
+            Eligibility.objects.create(patient=patient, **answers)
+    except NotAccepted as taken:
+        raise ChangedMeanwhile from taken
 
 
 def _update_patient(patient: Patient, columns: Mapping[str, object]) -> None:

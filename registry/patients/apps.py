@@ -9,13 +9,17 @@ class PatientsConfig(AppConfig):
 
     def import_models(self) -> None:
         super().import_models()
-        import_module("registry.patients.eligibility")  # the room's models stand in two files
+        for name in ("eligibility", "erasures"):  # the room's models stand in several files
+            import_module(f"registry.patients.{name}")
 
     def ready(self) -> None:
         from registry.exchange.resources import register
+        from registry.patients import erased_before, named_export
         from registry.patients.exports import register_tables
         from registry.patients.resources import PatientResource, StatusResource
 
         register(PatientResource)
         register(StatusResource)
         register_tables()
+        named_export.register()
+        erased_before.register()

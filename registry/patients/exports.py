@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from registry.access.blinding import about_product
 from registry.exchange.exporting import ExportTable, Scope, register_table
 from registry.patients.eligibility import Eligibility
 from registry.patients.models import Consent, Patient, Query, StatusEvent
@@ -63,6 +64,8 @@ def _eligibility(scope: Scope) -> Rows:
 
 def _queries(scope: Scope) -> Rows:
     rows = Query.objects.filter(**scope.filter()).order_by("opened_at", "pk")
+    if not scope.shows_product:
+        rows = rows.exclude(about_product())
     return rows.values_list(
         "patient__patient_id", "kind", "record", "field", "opened_at", "status", "reason"
     ).iterator()

@@ -119,12 +119,11 @@ class SiteForm(forms.Form):
     """Where a new patient is enrolled, and the token that stops a second submit."""
 
     site = forms.ModelChoiceField(Site.objects.none(), empty_label=None)
-    form_token = forms.CharField(widget=forms.HiddenInput, max_length=40)
+    form_token = forms.CharField(widget=forms.HiddenInput, initial=new_token, max_length=40)
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _choose_from(self, user.sites("patients.enrol"))
-        self.fields["form_token"].initial = new_token()
 
 
 class ConsentForm(ConsentModelForm):
@@ -137,6 +136,10 @@ class ConsentForm(ConsentModelForm):
         labels = {"signed_on": "Signed on"}
 
     field_order = ["version", "signed_on", "language"]
+
+
+class NewConsentForm(ConsentForm):
+    form_token = forms.CharField(widget=forms.HiddenInput, initial=new_token, max_length=40)
 
 
 class FirstConsentForm(ConsentForm):
@@ -192,11 +195,12 @@ class EditEnrolmentForm(EnrolmentForm, PersonForm, ReasonForm):
 
 class EditEligibilityForm(EligibilityForm):
     reason = forms.CharField(max_length=200, label="Reason for the change", required=False)
-    form_version = forms.IntegerField(widget=forms.HiddenInput)
+    version = forms.IntegerField(widget=forms.HiddenInput)
 
 
 class ContactForm(ContactModelForm):
     value = forms.CharField(max_length=200, label="Number, e-mail or address")
+    form_token = forms.CharField(widget=forms.HiddenInput, initial=new_token, max_length=40)
 
     class Meta:
         model = ContactPoint
@@ -222,6 +226,7 @@ class StatusForm(forms.Form):
         required=False,
         choices=[("", "–"), ("done", "Done"), ("not_done", "Not done"), ("unknown", "Unknown")],
     )
+    form_token = forms.CharField(widget=forms.HiddenInput, initial=new_token, max_length=40)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -234,10 +239,6 @@ class StatusForm(forms.Form):
         return cleaned
 
 
-class EraseForm(forms.Form):
-    typed_id = forms.CharField(max_length=40, label="Type the patient id to confirm")
-
-
 class QueryFilterForm(forms.Form):
     status = forms.ChoiceField(
         required=False, label="that are",
@@ -248,6 +249,18 @@ class QueryFilterForm(forms.Form):
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _choose_from(self, user.sites("queries.view"))
+
+
+class RaiseForm(forms.Form):
+    question = forms.CharField(
+        max_length=300, label="What does not fit, or what is missing?", widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="No names: the site reads it beside the patient's record.",
+    )  # fmt: skip
+    form_token = forms.CharField(max_length=40, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial.setdefault("form_token", new_token())
 
 
 class AnswerForm(forms.Form):

@@ -61,6 +61,12 @@ def identities_of(patients: Iterable[Patient | int]) -> dict[int, IdentityFacts]
     return found
 
 
+def facts_in(row: Identity) -> IdentityFacts:
+    """What this row says; blank facts once the person's key was destroyed."""
+    key = keys_of([row.patient_id]).get(row.patient_id)
+    return _opened(row, key) if key else IdentityFacts()
+
+
 def keys_of(patient_ids: Iterable[int]) -> dict[int, bytes]:
     """The unwrapped keys of those who still have one."""
     rows = PatientKey.objects.filter(patient_id__in=list(patient_ids))
@@ -155,7 +161,7 @@ def find_patients(user: User, text: str) -> PatientQuerySet:
     """By patient id for everyone who may see the patient; by names, record number, phone and e-mail only at
     sites where the person may read identifiers.
     """
-    text = text.strip()
+    text = text.replace("\0", "").strip()  # no name holds one, and PostgreSQL takes none
     if not text:
         return Patient.objects.none()
     visible = Patient.objects.visible_to(user)

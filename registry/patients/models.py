@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -11,7 +11,8 @@ from django.db import models
 from django.db.models import Q
 
 from registry import encryption, partial_dates
-from registry.access.models import Site, SiteScopedQuerySet
+from registry.access.blinding import about_product, sees_product
+from registry.access.models import Site, SiteScopedQuerySet, User
 
 if TYPE_CHECKING:
     TextColumn = models.CharField[str, str]
@@ -33,6 +34,10 @@ class PartialDateField(TextColumn):
 
     def __init__(self, verbose_name: str | None = None, **options: Any) -> None:
         super().__init__(verbose_name, **({"max_length": 10} | options))
+
+    def formfield(self, *args: Any, **options: Any) -> Any:
+        """Asked before a form compares the day with others, which only a day can be."""
+        return super().formfield(*args, **({"validators": [is_partial_date]} | options))
 
 
 class Sex(models.TextChoices):
@@ -60,7 +65,7 @@ class Scope(models.TextChoices):
 
 
 class PatientQuerySet(SiteScopedQuerySet["Patient"]):
-    pass
+    patient_path = "pk"
 
 
 class Patient(models.Model):
@@ -192,8 +197,15 @@ class ContactPoint(models.Model):
     may_use = models.BooleanField(default=True, verbose_name="Agreed to its use")
     may_leave_message = models.BooleanField(default=False, verbose_name="Safe to leave a message")
 
+    form_token = models.CharField(max_length=40, blank=True, editable=False)
+
     class Meta:
         ordering = ["patient", "person", "-valid_from", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["form_token"], condition=~Q(form_token=""), name="one_contact_per_form"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.person} {self.kind} of patient {self.patient_id}"
@@ -235,13 +247,17 @@ class Consent(models.Model):
     tier_samples = models.BooleanField(default=False, verbose_name=TIERS["tier_samples"])
     tier_sharing = models.BooleanField(default=False, verbose_name=TIERS["tier_sharing"])
     recorded_at = models.DateTimeField()
+    form_token = models.CharField(max_length=40, blank=True, editable=False)
 
     class Meta:
         ordering = ["patient", "signed_on", "pk"]
         constraints = [
             models.UniqueConstraint(
                 fields=["patient", "document", "signed_on"], name="consent_is_recorded_once"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["form_token"], condition=~Q(form_token=""), name="one_consent_per_form"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -293,6 +309,7 @@ class StatusEvent(models.Model):
         choices=[("done", "Done"), ("not_done", "Not done"), ("unknown", "Unknown")],
     )
     recorded_at = models.DateTimeField()
+    form_token = models.CharField(max_length=40, blank=True, editable=False)
 
     class Meta:
         ordering = ["patient", "on_date", "pk"]
@@ -303,6 +320,9 @@ class StatusEvent(models.Model):
             models.CheckConstraint(
                 condition=Q(status="withdrawn") | Q(scope=""), name="only_a_withdrawal_has_a_scope"
             ),
+            models.UniqueConstraint(
+                fields=["form_token"], condition=~Q(form_token=""), name="one_status_per_form"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -311,6 +331,11 @@ class StatusEvent(models.Model):
 
 class QueryQuerySet(SiteScopedQuerySet["Query"]):
     view_act = "queries.view"
+
+    def visible_to(self, user: User, act: str = "") -> Self:
+        """Without those about the product for people who may not read it: their words name lots and doses."""
+        rows = super().visible_to(user, act)
+        return rows if sees_product(user) else rows.exclude(about_product())
 
 
 class Query(models.Model):

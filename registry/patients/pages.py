@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
-from django import forms
-from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
@@ -20,16 +17,19 @@ from registry.patients.models import Patient
 
 def read_identifiers(user: User, patients: Iterable[Patient], *, now: datetime) -> dict[int, IdentityFacts]:
     """Identifiers of those whose site lets this person read them. The reading itself goes into the trail,
-    once a page, with the ids of everybody shown.
+    once a page and site, with the ids of everybody shown.
     """
     allowed = [patient for patient in patients if user.may("identifiers.view", patient.site_id)]
     found = {pk: facts for pk, facts in identities_of(allowed).items() if facts}
     named = [patient for patient in allowed if patient.pk in found]
-    if named:
-        about: Patient | str = named[0] if len(named) == 1 else "patients_identity"
-        detail = ", ".join(patient.patient_id for patient in named)
+    sites: dict[int, list[Patient]] = {}
+    for patient in named:
+        sites.setdefault(patient.site_id, []).append(patient)
+    for site_id, read in sites.items():
+        about: Patient | str = read[0] if len(read) == 1 else "patients_identity"
+        detail = ", ".join(patient.patient_id for patient in read)
         with acting_as(user, channel="web"):
-            record_event(action="identifiers read", about=about, detail=detail, now=now)
+            record_event(action="identifiers read", about=about, detail=detail, site_id=site_id, now=now)
     return found
 
 
@@ -54,23 +54,3 @@ def crumbs(patient: Patient, label: str) -> list[dict[str, str]]:
         {"label": patient.patient_id, "url": reverse("desk:patient_record", args=[patient.patient_id])},
         {"label": label, "url": ""},
     ]
-
-
-def conflicts(form: forms.BaseForm, stored: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Field by field what stands stored now and what was typed here, where they differ."""
-    return [
-        {
-            "label": form.fields[name].label or name.replace("_", " ").capitalize(),
-            "stored": before,
-            "typed": typed,
-        }
-        for name, before in stored.items()
-        if (typed := form.cleaned_data.get(name)) != before and (typed or before)
-    ]
-
-
-def with_version(request: HttpRequest, name: str, version: int) -> dict[str, Any]:
-    """The posted answers again, started from the newest version: saving once more is a knowing decision."""
-    posted = request.POST.copy()
-    posted[name] = str(version)
-    return posted

@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 from registry.access.models import User
 from registry.audit.acting import because as with_reason
 from registry.batches import batches
-from registry.patients.models import Query
+from registry.patients.models import Patient, Query
 from registry.patients.signals import query_closed, query_opened
 
 BATCH = 500
@@ -106,6 +106,16 @@ def _close(queries: QuerySet[Query], *, by: User | None, now: datetime) -> int:
     closed = closing.update(status=Query.State.CLOSED, closed_at=now, closed_by=by)
     query_closed.send(sender=Query, queries=keys, now=now)
     return closed
+
+
+def raise_query(*, patient: Patient, question: str, form_token: str, by: User, now: datetime) -> None:
+    """A question somebody asks by hand; the site answers. The same form sent twice is one question."""
+    by.require("queries.raise", patient.site_id)
+    asked = QueryFacts(
+        kind=Query.Kind.CONTRADICTION, rule=f"asked {form_token}"[:60], record=record_of(patient),
+        reason=f"{by} asks: {question}", patient_id=patient.pk, site_id=patient.site_id,
+    )  # fmt: skip
+    open_queries([asked], now=now)
 
 
 def answer_query(*, query: Query, answer: str, by: User, now: datetime) -> None:

@@ -223,20 +223,18 @@ class PatientResource(StagedResource):
         return replace(self.identities[row.target.pk], **stated)
 
     def _write_columns(self, row: Row) -> None:
+        person = {}
         if row.changes.keys() & {"sex", "birth_date"}:
-            Patient.objects.filter(pk=row.target.pk).update(
-                sex_at_birth=row["sex"], birth_year=int(row["birth_date"][:4]), version=F("version") + 1
-            )
+            person = {"sex_at_birth": row["sex"], "birth_year": int(row["birth_date"][:4])}
+        # Whatever form stands open over this person sees what the file brought before it saves.
+        Patient.objects.filter(pk=row.target.pk).update(**person, version=F("version") + 1)
         stated = {name: row[name] for name in ENROLMENT if name in row.changes}
         if "enrolment_date" in row.changes:
             stated["enrolled_on"] = row["enrolment_date"]
             _move_enrolled_step(self.enrolments.get(row.target.pk), row["enrolment_date"])
-        if stated:
-            mine = Enrolment.objects.filter(patient=row.target)
-            if not mine.update(**stated, version=F("version") + 1):
-                Enrolment.objects.create(
-                    patient=row.target, **{"enrolled_on": row["enrolment_date"]} | stated
-                )
+        mine = Enrolment.objects.filter(patient=row.target)
+        if not mine.update(**stated, version=F("version") + 1) and stated:
+            Enrolment.objects.create(patient=row.target, **{"enrolled_on": row["enrolment_date"]} | stated)
 
 
 def _move_enrolled_step(enrolment: Enrolment | None, to: date) -> None:

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from registry import clock, partial_dates
 from registry.access.models import User
-from registry.patients.models import (
-    Identity,
-    Patient,
-    PatientKey,
-    Scope,
-    SearchWord,
-    Status,
-    StatusEvent,
-)
+from registry.audit.acting import because
+from registry.patients.models import Patient, Status, StatusEvent
 from registry.patients.review import review_patients
 from registry.patients.signals import status_changed
+from registry.saving import create_once, made_by
 
 BATCH = 500
 
@@ -39,17 +34,31 @@ class StatusFacts:
     death_confirmed: bool | None = None
     cause_of_death: str = ""
     autopsy: str = ""
+    form_token: str = ""
 
 
 def record_status(*, patient: Patient, facts: StatusFacts, by: User | None, now: datetime) -> StatusEvent:
-    """The same death recorded again as confirmed confirms the first report. `erase` is only noted here:
-    `erase_identifiers` does it, on confirmation.
+    """The same death recorded again as confirmed confirms the first report. `erase` is only noted here: the erasure
+    itself is asked for and carried out by two people (`erasing`).
     """
     if by is not None:
         by.require("consent.record", patient.site_id)
     if trouble := status_trouble(facts, today=clock.local_date(now, patient.site.time_zone)):
         raise CannotRecord(trouble)
-    (event,) = record_statuses(entries=[(patient, facts)], now=now)
+    if first := made_by(StatusEvent, facts.form_token, patient=patient):
+        return first
+    step = StatusEvent.objects.filter(
+        patient=patient, status=facts.status, on_date=facts.on_date, scope=facts.scope
+    )
+    if step.exists() and not facts.reason:
+        raise CannotRecord("This step is recorded already. To add to it, say in the reason why.")
+
+    def make() -> StatusEvent:
+        (event,) = record_statuses(entries=[(patient, facts)], now=now)
+        return event
+
+    with because(facts.reason) if facts.reason else nullcontext():
+        event = create_once(StatusEvent, facts.form_token, make, patient=patient)
     patient.refresh_from_db(fields=["status", "version"])
     return event
 
@@ -62,7 +71,7 @@ def record_statuses(*, entries: Sequence[tuple[Patient, StatusFacts]], now: date
         key = (patient.pk, facts.status, facts.on_date, facts.scope)
         event = stored.get(key)
         if event is None:
-            event = stored[key] = StatusEvent(patient=patient, recorded_at=now)
+            event = stored[key] = StatusEvent(patient=patient, recorded_at=now, form_token=facts.form_token)
             new.append(event)
         _write_into(event, facts)
         events.append(event)
@@ -114,23 +123,3 @@ def keep_in_step(patient_ids: Iterable[int]) -> None:
             by_status[status].append(patient.pk)
     for status, changed in by_status.items():
         Patient.objects.filter(pk__in=changed).update(status=status)
-
-
-# Erasure -----------------------------------------------------------------------------------------------------
-
-
-def erase_identifiers(*, patient: Patient, typed_id: str, by: User | None, now: datetime) -> None:
-    """Destroys the person's key: names, contacts and every old copy of them become unreadable for ever. The
-    pseudonymous record stays. Asked for by a recorded withdrawal, confirmed by typing the patient id.
-    """
-    if by is not None:
-        by.require("consent.record", patient.site_id)
-    if typed_id.strip() != patient.patient_id:
-        raise CannotRecord(f"Type {patient.patient_id} to confirm. Nothing was erased.")
-    if not StatusEvent.objects.filter(patient=patient, scope=Scope.ERASE).exists():
-        raise CannotRecord("Record the withdrawal with the scope “Erase identifiers” first.")
-    PatientKey.objects.filter(patient=patient).delete()
-    SearchWord.objects.filter(patient=patient).delete()
-    Identity.objects.filter(patient=patient).update(local_id_index="")
-    review_patients([patient.pk], now=now)
-    status_changed.send(sender=Patient, patients=[patient.pk], now=now)

@@ -5,18 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import date, datetime
+from typing import TypeVar
 
+from django.db import models
 from django.db.models import Sum
 
-from registry.access.models import User
+from registry.access.models import SiteScope, User
 from registry.audit.acting import because
+from registry.batches import batches
 from registry.patients.models import Patient, Query
 from registry.patients.queries import QueryFacts, open_queries
+from registry.patients.reach import no_such_patient, patients_in_reach
+from registry.patients.rules import patient_id_is_wellformed
 from registry.products.models import Donor, Lot, ReleaseTest
 from registry.products.rules import ReleaseVerdict, lot_may_be_released, lot_may_become
-from registry.saving import claim_version
+from registry.saving import NotAccepted, claim_version, create_once, nobody_else_has
 
+M = TypeVar("M", bound=models.Model)
 USED_STATES = (Lot.State.CONDITIONAL, Lot.State.RELEASED)
+DONOR_CODES = "For autologous cells write the number of your own patient; for another donor a code that is no patient number."
 ENDED_STATES = (Lot.State.REJECTED, Lot.State.RECALLED)
 
 
@@ -35,28 +42,55 @@ def with_reason(reason: str) -> AbstractContextManager[None]:
 # Donors and lots ---------------------------------------------------------------------------------------------
 
 
-def save_donor(*, donor: Donor, by: User, reason: str = "") -> Donor:
-    """A donor code that is a patient's id is that patient: autologous cells."""
+def save_donor(*, donor: Donor, by: User, version: int = 0, reason: str = "", form_token: str = "") -> Donor:
+    """A donor code that is a patient's id is that patient: autologous cells. NotAccepted for anybody else's patient."""
     by.require("cells.record")
     if donor.pk and not reason:
         raise ReasonNeeded
-    donor.patient = Patient.objects.filter(patient_id=donor.code).first()
+    scope = by.scope("cells.record")
+    donor.patient = patients_in_reach([donor.code], scope).get(donor.code)
+    if codes_of_others([donor.code], scope):
+        raise NotAccepted("code", f"There is {no_such_patient(donor.code)}. {DONOR_CODES}")
     donor.full_clean()
-    with with_reason(reason):
+    if not donor.pk:
+        donor.form_token = form_token
+        return create_once(Donor, form_token, lambda: _stored(donor))
+    with with_reason(reason), nobody_else_has():
+        claim_version(donor, version)
         donor.save()
     return donor
 
 
-def save_lot(*, lot: Lot, by: User, version: int | None = None, reason: str = "") -> Lot:
+def _stored(row: M) -> M:
+    row.save(force_insert=True)
+    return row
+
+
+def codes_of_others(codes: Iterable[str], scope: SiteScope) -> set[str]:
+    """Codes that look like a patient's id, or are one: outside the reach of this scope they are nobody's to write.
+    The two get one answer, so that it tells of nobody. Who reaches all sites may name a patient yet to come in.
+    """
+    if scope.everywhere:
+        return set()
+    wanted = sorted(set(codes))
+    others = {code for code in wanted if patient_id_is_wellformed(code)}
+    for some in batches(wanted):
+        others.update(Patient.objects.filter(patient_id__in=some).values_list("patient_id", flat=True))
+    return others - patients_in_reach(wanted, scope).keys()
+
+
+def save_lot(
+    *, lot: Lot, by: User, version: int | None = None, reason: str = "", form_token: str = ""
+) -> Lot:
     """`version` is the one the form was opened with; a new lot has none and starts in quarantine."""
     by.require("cells.record")
     lot.full_clean()
     if not lot.pk:
-        lot.save()
-        return lot
+        lot.form_token = form_token
+        return create_once(Lot, form_token, lambda: _stored(lot))
     if not reason:
         raise ReasonNeeded
-    with with_reason(reason):
+    with with_reason(reason), nobody_else_has():
         claim_version(lot, lot.version if version is None else version)
         lot.save()
     return lot
@@ -89,9 +123,10 @@ def record_release_tests(
     now: datetime,
     tested_on: date | None = None,
     reason: str = "",
+    version: int | None = None,
 ) -> ReleaseVerdict:
     """Stores what was received; a blank result leaves what stands. A failure of a lot in use asks every
-    treating site the same day.
+    treating site the same day. `version` is that of the lot the form was opened with.
     """
     by.require("cells.record")
     stored = {test.kind: test for test in ReleaseTest.objects.filter(lot=lot)}
@@ -102,6 +137,7 @@ def record_release_tests(
     ):
         raise ReasonNeeded
     with with_reason(reason):
+        claim_version(lot, lot.version if version is None else version)
         for kind, result in changed.items():
             test = stored.get(kind) or ReleaseTest(lot=lot, kind=kind)
             test.result, test.tested_on = result, tested_on or test.tested_on

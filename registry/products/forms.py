@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 
-from registry.products.models import Donor, Lot, ReleaseTest, TissueSource
+from registry.products.models import Donor, DonorQuerySet, Lot, ReleaseTest, TissueSource
 from registry.products.resources import KARYOTYPE, MYCOPLASMA, STERILITY
 from registry.products.rules import LOT_TRANSITIONS
+from registry.saving import new_token
 
 if TYPE_CHECKING:  # Django's own classes take no type arguments when they run
     RecordForm = forms.ModelForm[Any]
@@ -41,14 +42,19 @@ class LotFilter(forms.Form):
 
 
 class ReasonForm(RecordForm):
-    """Corrections say why; a new record needs no reason."""
+    """Corrections say why, and from which version they started; a new record carries its form's token instead."""
 
-    reason = forms.CharField(max_length=300, label="Reason for the change", required=True)
+    reason = forms.CharField(max_length=300, label="Reason for the change")
+    version = forms.IntegerField(widget=forms.HiddenInput)
+    form_token = forms.CharField(widget=forms.HiddenInput, initial=new_token, max_length=40)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if not self.instance.pk:
-            del self.fields["reason"]
+            del self.fields["reason"], self.fields["version"]
+        else:
+            del self.fields["form_token"]
+            self.initial["version"] = self.instance.version
 
 
 class DonorForm(ReasonForm):
@@ -73,8 +79,6 @@ class DonorForm(ReasonForm):
 
 
 class LotForm(ReasonForm):
-    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
-
     class Meta:
         model = Lot
         fields: ClassVar = [
@@ -99,12 +103,9 @@ class LotForm(ReasonForm):
             "cryopreserved": forms.NullBooleanSelect,
         }
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, donors: DonorQuerySet, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if self.instance.pk:
-            self.fields["version"].initial = self.instance.version
-        else:
-            del self.fields["version"]
+        self.fields["donor"] = forms.ModelChoiceField(donors, label="Donor")
 
     def clean_cells_total(self) -> int:
         cells: int = self.cleaned_data["cells_total"]
@@ -121,6 +122,8 @@ class LotForm(ReasonForm):
 
 class ReleaseTestsForm(forms.Form):
     """One box a test, holding what stands. A box left blank changes nothing."""
+
+    version = forms.IntegerField(widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, stored: dict[str, str], today: date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import ClassVar
+from typing import ClassVar, Generic, Self, TypeVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
+
+from registry.access.models import SiteScope, User
+from registry.patients.models import Patient
 
 
 class DonorRelation(models.TextChoices):
@@ -40,6 +43,39 @@ class ProductType(models.TextChoices):
     CONDITIONED = "conditioned_medium", "Conditioned medium"
 
 
+C = TypeVar("C", bound=models.Model)
+
+
+class CellQuerySet(models.QuerySet[C], Generic[C]):
+    """Cells belong to all sites, but for those whose donor is a patient: they go where that patient may be seen."""
+
+    donor_path = ""
+
+    def visible_to(self, user: User, act: str = "cells.view") -> Self:
+        return self.in_scope(user.scope(act))
+
+    def in_scope(self, scope: SiteScope) -> Self:
+        if not scope:
+            return self.none()
+        return self if scope.everywhere else self.at_sites(scope.site_ids)
+
+    def at_sites(self, site_ids: frozenset[int]) -> Self:
+        """A code that is a patient's id names that patient, whether the two are linked yet or not."""
+        elsewhere = Patient.objects.exclude(site__in=site_ids)
+        named = Exists(elsewhere.filter(patient_id=OuterRef(f"{self.donor_path}code")))
+        linked = Q(**{f"{self.donor_path}patient__isnull": False})
+        own = Q(**{f"{self.donor_path}patient__site__in": site_ids})
+        return self.filter((linked & own) | (~linked & ~named))
+
+
+class DonorQuerySet(CellQuerySet["Donor"]):
+    pass
+
+
+class LotQuerySet(CellQuerySet["Lot"]):
+    donor_path = "donor__"
+
+
 class Donor(models.Model):
     """A pseudonymous donor. For autologous cells the donor is the patient, named by patient id."""
 
@@ -47,10 +83,19 @@ class Donor(models.Model):
     patient = models.ForeignKey("patients.Patient", on_delete=models.PROTECT, null=True, blank=True)
     sex = models.CharField(max_length=7, blank=True)
     birth_year = models.PositiveSmallIntegerField(null=True, blank=True)
+    form_token = models.CharField(max_length=40, blank=True, editable=False)
+    version = models.PositiveIntegerField(default=1, editable=False)
+
+    objects = DonorQuerySet.as_manager()
 
     class Meta:
         ordering = ["code"]
-        constraints = [models.UniqueConstraint(fields=["code"], name="donor_code_is_unique")]
+        constraints = [
+            models.UniqueConstraint(fields=["code"], name="donor_code_is_unique"),
+            models.UniqueConstraint(
+                fields=["form_token"], condition=~Q(form_token=""), name="one_donor_per_form"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.code
@@ -83,12 +128,18 @@ class Lot(models.Model):
     expires_on = models.DateField(null=True, blank=True)
     sterility_final_due = models.DateField(null=True, blank=True)
     sterility_final_on = models.DateField(null=True, blank=True)
+    form_token = models.CharField(max_length=40, blank=True, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
+
+    objects = LotQuerySet.as_manager()
 
     class Meta:
         ordering = ["code"]
         constraints = [
             models.UniqueConstraint(fields=["code"], name="lot_code_is_unique"),
+            models.UniqueConstraint(
+                fields=["form_token"], condition=~Q(form_token=""), name="one_lot_per_form"
+            ),
             models.CheckConstraint(condition=Q(cells_total__gt=0), name="lot_holds_cells"),
         ]
 

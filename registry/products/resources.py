@@ -14,9 +14,10 @@ from registry.exchange import cells
 from registry.exchange.cells import CellError, Column
 from registry.exchange.exporting import ExportTable, Scope
 from registry.exchange.resources import CREATE, UNCHANGED, UPDATE, Row, StagedResource
-from registry.patients.models import Patient, Query
+from registry.patients.models import Query
 from registry.patients.queries import QueryFacts, open_queries, record_of
-from registry.products.actions import ENDED_STATES, test_names
+from registry.patients.reach import no_such_patient, patients_in_reach
+from registry.products.actions import ENDED_STATES, codes_of_others, test_names
 from registry.products.models import CellType, Donor, DonorRelation, Lot, ReleaseTest, TissueSource
 from registry.products.rules import ReleaseVerdict, lot_may_be_released
 
@@ -74,12 +75,18 @@ class LotResource(StagedResource):
     def load(self, rows: list[Row]) -> None:
         codes = sorted({row["lot"] for row in rows})
         self.lots: dict[str, Lot] = {}
+        self.mine: set[str] = set()
         self.tests: dict[int, dict[str, ReleaseTest]] = defaultdict(dict)
         for some in batches(codes):
             self.lots |= {lot.code: lot for lot in Lot.objects.select_related("donor").filter(code__in=some)}
+            self.mine |= set(
+                Lot.objects.in_scope(self.scope).filter(code__in=some).values_list("code", flat=True)
+            )
             for test in ReleaseTest.objects.filter(lot__code__in=some):
                 self.tests[test.lot_id][test.kind] = test
         self.seen: dict[str, Row] = {}
+        self.patients = patients_in_reach((row["donor"] for row in rows), self.scope)
+        self.of_others = codes_of_others((row["donor"] for row in rows), self.scope)
 
     # Judging
 
@@ -92,6 +99,7 @@ class LotResource(StagedResource):
                 row.refuse("lot", "duplicate_in_file", f"differs from row {first.number} about the same lot")
             return
         self._check_dates(row)
+        self._check_reach(row)
         if row.errors:
             return
         row.target = self.lots.get(row["lot"])
@@ -104,6 +112,12 @@ class LotResource(StagedResource):
     def _check_dates(self, row: Row) -> None:
         if row["released_on"] and row["released_on"] > self.context.now.date():
             row.refuse("released_on", "in_future", "is in the future")
+
+    def _check_reach(self, row: Row) -> None:
+        if row["donor"] in self.of_others:
+            row.refuse("donor", "unknown_patient", no_such_patient(row["donor"]))
+        if row["lot"] in self.lots and row["lot"] not in self.mine:
+            row.refuse("lot", "not_yours", "is a lot of cells you may not see; check the code")
 
     def _changes(self, row: Row) -> dict[str, tuple[str, str]]:
         """Columns the file gives otherwise than stored. A blank cell says nothing and changes nothing."""
@@ -173,13 +187,15 @@ class LotResource(StagedResource):
         open_queries(facts, now=self.context.now)
 
     def _donors(self, rows: list[Row]) -> dict[str, Donor]:
-        """An autologous donor named by a patient id is that patient."""
+        """A donor named by a patient id is that patient."""
         codes = sorted({row["donor"] for row in rows})
         found = {donor.code: donor for donor in Donor.objects.filter(code__in=codes)}
-        own = {row["donor"] for row in rows if row["donor_relation"] == DonorRelation.AUTOLOGOUS}
-        patients = {patient.patient_id: patient for patient in Patient.objects.filter(patient_id__in=own)}
-        new = [Donor(code=code, patient=patients.get(code)) for code in codes if code not in found]
+        new = [Donor(code=code, patient=self.patients.get(code)) for code in codes if code not in found]
         Donor.objects.bulk_create(new, batch_size=BATCH)
+        unlinked = [one for code, one in found.items() if one.patient_id is None and code in self.patients]
+        for donor in unlinked:
+            donor.patient = self.patients[donor.code]
+        Donor.objects.bulk_update(unlinked, ["patient"], batch_size=BATCH)
         return found | {donor.code: donor for donor in new}
 
     def _lot_of(self, row: Row, donors: dict[str, Donor]) -> Lot:
@@ -215,7 +231,7 @@ class LotResource(StagedResource):
 
 def export_rows(scope: Scope) -> Iterable[Sequence[Any]]:
     """Every lot for a person with all sites; otherwise the lots given at those sites."""
-    lots = Lot.objects.all()
+    lots = Lot.objects.in_scope(scope.sites)
     if not scope.sites.everywhere:
         lots = lots.filter(infusiondose__infusion__site__in=scope.sites.site_ids).distinct()
     results: dict[int, dict[str, str]] = defaultdict(dict)
@@ -232,4 +248,6 @@ def _written(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
-LOTS_TABLE = ExportTable("lots", [column.name for column in LotResource.columns], export_rows)
+LOTS_TABLE = ExportTable(
+    "lots", [column.name for column in LotResource.columns], export_rows, act="cells.view"
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -14,14 +15,14 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from registry import clock
+from registry.access.conflicts import Edit, Was
 from registry.access.guards import needs, signed_in
 from registry.access.models import User
 from registry.patients.models import Query
-from registry.patients.pages import conflicts, with_version
 from registry.products import actions, rules
 from registry.products.forms import DonorForm, LotFilter, LotForm, LotStateForm, ReleaseTestsForm
-from registry.products.models import Donor, Lot, ReleaseTest
-from registry.saving import ChangedMeanwhile
+from registry.products.models import Donor, DonorQuerySet, Lot, ReleaseTest
+from registry.saving import ChangedMeanwhile, NotAccepted, made_by
 
 PAGE = 50
 STATE_KINDS = {
@@ -74,7 +75,7 @@ def lot_list(request: HttpRequest) -> HttpResponse:
     user, today = signed_in(request), clock.now().date()
     form = LotFilter(request.GET or None)
     chosen = form.cleaned_data if form.is_valid() else {}
-    lots = Lot.objects.select_related("donor").order_by("code", "pk")
+    lots = Lot.objects.visible_to(user).select_related("donor").order_by("code", "pk")
     for column, name in (("state", "state"), ("tissue_source", "source"), ("code__icontains", "code")):
         if chosen.get(name):
             lots = lots.filter(**{column: chosen[name]})
@@ -99,7 +100,7 @@ def lot_list(request: HttpRequest) -> HttpResponse:
 @needs("cells.view")
 def lot(request: HttpRequest, pk: int) -> HttpResponse:
     user, today = signed_in(request), clock.now().date()
-    one = get_object_or_404(Lot.objects.select_related("donor"), pk=pk)
+    one = _lot(user, pk, "cells.view")
     [line] = lot_lines([one], on=today)
     context = {
         "lot": one, "line": line, "today": today, "facts": _lot_facts(one), "tests": test_rows(one),
@@ -110,6 +111,10 @@ def lot(request: HttpRequest, pk: int) -> HttpResponse:
         "breadcrumbs": _crumbs(one.code),
     }  # fmt: skip
     return render(request, "products/lot.html", context)
+
+
+def _lot(user: User, pk: int, act: str) -> Lot:
+    return get_object_or_404(Lot.objects.visible_to(user, act).select_related("donor"), pk=pk)
 
 
 def _questions(one: Lot, user: User) -> list[Query]:
@@ -202,11 +207,17 @@ def _crumbs(*labels: str, lot: Lot | None = None) -> list[dict[str, str]]:
 
 @needs("cells.record")
 def lot_add(request: HttpRequest) -> HttpResponse:
-    form = LotForm(request.POST or None)
+    if before := made_by(Lot, request.POST.get("form_token", "")):
+        return redirect("products:lot", pk=before.pk)
+    form = LotForm(request.POST or None, donors=_donors(signed_in(request)))
     if request.method == "POST" and form.is_valid():
-        one = actions.save_lot(lot=form.save(commit=False), by=signed_in(request))
-        messages.success(request, f"Lot {one} is in quarantine. Enter its release tests next.")
-        return redirect("products:lot", pk=one.pk)
+        token = form.cleaned_data["form_token"]
+        try:
+            one = actions.save_lot(lot=form.save(commit=False), by=signed_in(request), form_token=token)
+            messages.success(request, f"Lot {one} is in quarantine. Enter its release tests next.")
+            return redirect("products:lot", pk=one.pk)
+        except NotAccepted as refusal:
+            form.add_error(refusal.field or None, refusal.message)
     context = {
         "form": form, "title": "New lot", "breadcrumbs": _crumbs("New lot"), "submit_label": "Save lot",
         "cancel_url": reverse("products:lot_list"), "donor_url": reverse("products:donor_add"),
@@ -214,55 +225,66 @@ def lot_add(request: HttpRequest) -> HttpResponse:
     return render(request, "products/lot_form.html", context)
 
 
+def _donors(user: User) -> DonorQuerySet:
+    return Donor.objects.visible_to(user, "cells.record").order_by("code", "pk")
+
+
 @needs("cells.record")
 def lot_edit(request: HttpRequest, pk: int) -> HttpResponse:
-    one = get_object_or_404(Lot, pk=pk)
-    form = LotForm(request.POST or None, instance=one)
-    found: list[dict[str, Any]] = []
-    if request.method == "POST" and form.is_valid():
+    one = _lot(signed_in(request), pk, "cells.record")
+    form = LotForm(request.POST or None, instance=copy(one), donors=_donors(signed_in(request)))
+    columns = {column.name: column.attname for column in Lot._meta.concrete_fields}
+    edit = Edit(
+        form, one, lambda was: {name: getattr(was(one), columns[name]) for name in LotForm.Meta.fields}
+    )
+    if edit.ready():
         given = form.cleaned_data
         try:
             actions.save_lot(
-                lot=form.save(commit=False), by=signed_in(request), version=given["version"] or 0,
-                reason=given["reason"],
+                lot=form.save(commit=False), by=signed_in(request), version=given["version"], reason=given["reason"]
             )  # fmt: skip
-        except ChangedMeanwhile:
-            form, found = _show_both(form, Lot.objects.get(pk=pk), request)
-        else:
             messages.success(request, f"Lot {one} was changed.")
             return redirect("products:lot", pk=pk)
+        except NotAccepted as refusal:
+            form.add_error(refusal.field or None, refusal.message)
+        except ChangedMeanwhile:
+            edit.moved_on()
     context = {
-        "form": form, "conflicts": found, "title": f"Change lot {one.code}", "submit_label": "Save the change",
-        "breadcrumbs": _crumbs("Change", lot=Lot.objects.get(pk=pk)), "donor_url": "",
+        "form": form, "conflicts": edit.conflicts, "title": f"Change lot {one.code}", "submit_label": "Save the change",
+        "breadcrumbs": _crumbs("Change", lot=one), "donor_url": "",
         "cancel_url": reverse("products:lot", args=[pk]),
     }  # fmt: skip
-    return render(request, "products/lot_form.html", context)
-
-
-def _show_both(form: LotForm, stored: Lot, request: HttpRequest) -> tuple[LotForm, list[dict[str, Any]]]:
-    """What is stored now beside what was typed here; saving again then goes over the newer version."""
-    found = conflicts(form, {name: getattr(stored, name) for name in LotForm.Meta.fields})
-    return LotForm(with_version(request, "version", stored.version), instance=stored), found
+    return render(request, "products/lot_form.html", context, status=edit.status)
 
 
 @needs("cells.record")
 def lot_tests(request: HttpRequest, pk: int) -> HttpResponse:
-    one, now = get_object_or_404(Lot, pk=pk), clock.now()
-    form = ReleaseTestsForm(request.POST or None, stored=actions.results_of([pk])[pk], today=now.date())
-    if request.method == "POST" and form.is_valid():
+    one, now = _lot(signed_in(request), pk, "cells.record"), clock.now()
+    form = ReleaseTestsForm(
+        request.POST or None, stored=actions.results_of([pk])[pk], today=now.date(), initial={"version": one.version}
+    )  # fmt: skip
+    edit = Edit(form, one, lambda was: _results(one, was))
+    if edit.ready():
         given = form.cleaned_data
         try:
             verdict = actions.record_release_tests(
                 lot=one, results=form.results(), tested_on=given["tested_on"], reason=given["reason"],
-                by=signed_in(request), now=now,
+                version=given["version"], by=signed_in(request), now=now,
             )  # fmt: skip
-        except actions.ReasonNeeded:
-            form.add_error("reason", "A result that was stored before differs: write why.")
-        else:
             _say_verdict(request, one, verdict)
             return redirect("products:lot", pk=pk)
-    context = {"form": form, "lot": one, "breadcrumbs": _crumbs("Release tests", lot=one)}
-    return render(request, "products/lot_tests.html", context)
+        except actions.ReasonNeeded:
+            form.add_error("reason", "A result that was stored before differs: write why.")
+        except ChangedMeanwhile:
+            edit.moved_on()
+    crumbs = _crumbs("Release tests", lot=one)
+    context = {"form": form, "lot": one, "breadcrumbs": crumbs, "conflicts": edit.conflicts}
+    return render(request, "products/lot_tests.html", context, status=edit.status)
+
+
+def _results(one: Lot, was: Was) -> dict[str, str]:
+    stood = [was(test) for test in ReleaseTest.objects.filter(lot=one).order_by("pk")]
+    return dict.fromkeys(ReleaseTest.KINDS, "") | {test.kind: test.result for test in stood if test}
 
 
 def _say_verdict(request: HttpRequest, one: Lot, verdict: rules.ReleaseVerdict) -> None:
@@ -277,54 +299,69 @@ def _say_verdict(request: HttpRequest, one: Lot, verdict: rules.ReleaseVerdict) 
 
 @needs("cells.release")
 def lot_state(request: HttpRequest, pk: int) -> HttpResponse:
-    one, now = get_object_or_404(Lot.objects.select_related("donor"), pk=pk), clock.now()
+    one, now = _lot(signed_in(request), pk, "cells.release"), clock.now()
     form = LotStateForm(request.POST or None, lot=one, today=now.date())
-    if request.method == "POST" and form.is_valid():
+    edit = Edit(form, one, lambda was: {})
+    if edit.ready():
         given = form.cleaned_data
         try:
             actions.change_lot_state(
                 lot=one, state=given["state"], reason=given["reason"], on=given["on"], version=given["version"],
                 by=signed_in(request), now=now,
             )  # fmt: skip
+            messages.success(request, f"Lot {one} is now: {one.get_state_display().lower()}.")
+            return redirect("products:lot", pk=pk)
         except actions.CannotChangeState as refusal:
             form.add_error(None, str(refusal))
         except ChangedMeanwhile:
-            messages.warning(request, "Somebody else changed this lot: look at it again, then decide.")
-            return redirect("products:lot_state", pk=pk)
-        else:
-            messages.success(request, f"Lot {one} is now: {one.get_state_display().lower()}.")
-            return redirect("products:lot", pk=pk)
+            edit.moved_on()
     [line] = lot_lines([one], on=now.date())
-    context = {"form": form, "lot": one, "line": line, "breadcrumbs": _crumbs("State", lot=one)}
-    return render(request, "products/lot_state.html", context)
+    context = {
+        "form": form, "lot": one, "line": line, "breadcrumbs": _crumbs("State", lot=one), "conflicts": edit.conflicts,
+    }  # fmt: skip
+    return render(request, "products/lot_state.html", context, status=edit.status)
 
 
 @needs("cells.record")
 def donor_add(request: HttpRequest) -> HttpResponse:
+    if made_by(Donor, request.POST.get("form_token", "")):
+        return redirect("products:lot_add")
     form = DonorForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        donor = actions.save_donor(donor=form.save(commit=False), by=signed_in(request))
-        messages.success(request, f"Donor {donor} was saved.")
-        return redirect("products:lot_add")
+        token = form.cleaned_data["form_token"]
+        try:
+            donor = actions.save_donor(donor=form.save(commit=False), by=signed_in(request), form_token=token)
+            messages.success(request, f"Donor {donor} was saved.")
+            return redirect("products:lot_add")
+        except NotAccepted as refusal:
+            form.add_error(refusal.field or None, refusal.message)
     return _donor_page(request, form, "New donor")
 
 
 @needs("cells.record")
 def donor_edit(request: HttpRequest, pk: int) -> HttpResponse:
-    donor = get_object_or_404(Donor, pk=pk)
-    form = DonorForm(request.POST or None, instance=donor)
-    if request.method == "POST" and form.is_valid():
-        actions.save_donor(
-            donor=form.save(commit=False), by=signed_in(request), reason=form.cleaned_data["reason"]
-        )
-        messages.success(request, f"Donor {donor} was changed.")
-        return redirect("products:lot_list")
-    return _donor_page(request, form, f"Change donor {donor.code}")
+    donor = get_object_or_404(_donors(signed_in(request)), pk=pk)
+    form = DonorForm(request.POST or None, instance=copy(donor))
+    names = DonorForm.Meta.fields
+    edit = Edit(form, donor, lambda was: {name: getattr(was(donor), name) for name in names})
+    if edit.ready():
+        given = form.cleaned_data
+        try:
+            actions.save_donor(
+                donor=form.save(commit=False), by=signed_in(request), version=given["version"], reason=given["reason"]
+            )  # fmt: skip
+            messages.success(request, f"Donor {donor} was changed.")
+            return redirect("products:lot_list")
+        except NotAccepted as refusal:
+            form.add_error(refusal.field or None, refusal.message)
+        except ChangedMeanwhile:
+            edit.moved_on()
+    return _donor_page(request, form, "Change a donor", edit)
 
 
-def _donor_page(request: HttpRequest, form: DonorForm, title: str) -> HttpResponse:
+def _donor_page(request: HttpRequest, form: DonorForm, title: str, edit: Edit | None = None) -> HttpResponse:
     context = {
         "form": form, "title": title, "breadcrumbs": _crumbs(title), "submit_label": "Save donor",
-        "cancel_url": reverse("products:lot_list"),
+        "cancel_url": reverse("products:lot_list"), "conflicts": edit.conflicts if edit else None,
     }  # fmt: skip
-    return render(request, "products/donor_form.html", context)
+    return render(request, "products/donor_form.html", context, status=edit.status if edit else 200)

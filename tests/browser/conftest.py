@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -72,12 +72,10 @@ def wait_until_served(port: int, log: Path) -> None:
     deadline = time.monotonic() + SERVED_WITHIN_SECONDS
     while time.monotonic() < deadline:
         try:
-            asking = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-            asking.request("GET", "/healthz")
-            answer = asking.getresponse()
-            asking.close()
-            if answer.status == http.HTTPStatus.OK:
-                return
+            with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as asking:
+                asking.request("GET", "/healthz")
+                if asking.getresponse().status == http.HTTPStatus.OK:
+                    return
         except OSError:
             time.sleep(0.2)
     pytest.fail(f"the site did not answer within {SERVED_WITHIN_SECONDS} s: {log.read_text()[-2000:]}")

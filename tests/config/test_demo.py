@@ -17,7 +17,7 @@ from followup.safety.models import AdverseEvent
 from followup.schedule.models import Visit, WorkItem
 from registry.access.models import Registry, Site, User
 from registry.access.policy import ROLES
-from registry.audit import seals
+from registry.audit import verification
 from registry.exchange.exporting import Scope, export_to
 from registry.infusions.models import Infusion
 from registry.patients.models import Patient
@@ -63,7 +63,7 @@ def test_every_shape_is_there_and_nobody_is_forgotten(tmp_path: Path, settings: 
     assert WorkItem.objects.open().filter(kind="suspicion").count() == 1
     run_sweep(now=NOW, as_of=NOW)
     assert reconcile(now=NOW).findings == []
-    assert seals.verify() == []
+    assert verification.verify() == []
 
 
 @pytest.mark.django_db(transaction=True)

@@ -4,7 +4,9 @@ import pytest
 from django.template.loader import render_to_string
 
 
-@pytest.mark.parametrize("name", ["400.html", "403.html", "403_csrf.html", "404.html", "500.html"])
+@pytest.mark.parametrize(
+    "name", ["400.html", "403.html", "403_csrf.html", "404.html", "500.html", "503.html"]
+)
 def test_an_error_page_stands_alone_and_says_what_to_do(name: str) -> None:
     page = render_to_string(name)
     assert page.count("<h1>") == 1
@@ -12,7 +14,9 @@ def test_an_error_page_stands_alone_and_says_what_to_do(name: str) -> None:
     assert 'href="/"' in page
 
 
-@pytest.mark.parametrize("name", ["400.html", "403.html", "403_csrf.html", "404.html", "500.html"])
+@pytest.mark.parametrize(
+    "name", ["400.html", "403.html", "403_csrf.html", "404.html", "500.html", "503.html"]
+)
 def test_an_error_page_tells_nothing_about_the_inside(name: str) -> None:
     page = render_to_string(
         name, {"exception": "Patient RIV-0042-K", "reason": "cookie", "request_path": "/x"}

@@ -4,8 +4,16 @@ from config import reference
 
 
 def test_rights_are_printed_from_the_table_the_code_asks():
-    line = next(line for line in reference.rights().splitlines() if "`infusions.order`" in line)
-    assert line.count("own site") == 1
+    """Open-label the investigator orders cells; in a blinded protocol product staff do, and the page says both."""
+    headings, _, *rows = (
+        line.strip("| ").split(" | ") for line in reference.rights().splitlines() if line.startswith("|")
+    )
+    ordering = next(dict(zip(headings, row, strict=True)) for row in rows if "`infusions.order`" in row[0])
+    del ordering["act"]
+    assert {role: scope for role, scope in ordering.items() if scope != "–"} == {
+        "Investigator": "own site / blinded: –",
+        "Product staff": "– / blinded: own site",
+    }
 
 
 def test_the_schedule_reaches_year_fifteen():

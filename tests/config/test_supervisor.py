@@ -12,6 +12,8 @@ import pytest
 
 from config.supervisor import read_procfile
 
+pytestmark = pytest.mark.embedded
+
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """
     import os, sys

@@ -16,6 +16,7 @@ CASES = {
     "exchange:import_confirm": Case(IMPORTS, of_import, may_hide=True),
     "exchange:import_cancel": Case(IMPORTS, of_import, may_hide=True),
     "exchange:export_list": Case(EXPORT),
+    "exchange:identified_export": Case(("export.identified",)),
     "exchange:export_run": Case(EXPORT, of_row(ExportRun), may_hide=True),
     "exchange:export_download": Case(EXPORT, of_row(ExportRun), may_hide=True),
 }

@@ -3,7 +3,10 @@ from tests.rights_world import Case, of_patient, of_row
 
 CASES = {
     "infusions:infusion": Case(("infusions.view",), of_row(Infusion)),
-    "infusions:correct": Case(("infusions.record",), of_row(Infusion)),
+    "infusions:correct": Case(("infusions.correct",), of_row(Infusion)),
+    "infusions:date_request": Case(("infusions.request_date",), of_patient),
+    "infusions:unblind": Case(("unblinding.emergency",), of_patient, may_hide=True),
+    "infusions:unblinding_list": Case(("unblinding.view",)),
     "infusions:order_cancel": Case(("infusions.order",), of_row(InfusionOrder)),
     "infusions:order": Case(("infusions.order",), of_patient),
     "infusions:record": Case(("infusions.record",), of_patient),

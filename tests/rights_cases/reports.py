@@ -17,6 +17,7 @@ CASES = {
     "reports:report_run": Case(READERS, of_report),
     "reports:report_download": Case(READERS, of_report, may_hide=True),
     "reports:numbers_download": Case(READERS, of_report, may_hide=True),
+    "reports:signed_download": Case(READERS, of_report, may_hide=True),
     "reports:report_cancel": Case(READERS, of_report),
     "reports:patient_report_make": Case(("reports.make_patient",), of_patient),
 }

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from config import env
 from config.demo import cast
 from config.demo.build import CannotBuild, build
+from config.demo.signing import ask_for_a_report
 from registry import clock
 from registry.audit.acting import acting_as
 
@@ -24,14 +25,16 @@ class Command(BaseCommand):
         try:
             # One transaction: a demo stopped half-way leaves an empty registry, not half of one.
             with acting_as("system:command", channel="demo"):
+                now = clock.now()
                 accounts = build(
                     sites=options["sites"], patients=options["patients"], seed=options["seed"],
-                    today=clock.now().date(), password=env.text("DEMO_PASSWORD"),
+                    today=now.date(), password=env.text("DEMO_PASSWORD"),
                 )  # fmt: skip
+                ask_for_a_report(now=now, today=now.date())
         except CannotBuild as refusal:
             raise CommandError(str(refusal), returncode=1) from refusal
         if options["json"]:
-            self.stdout.write(json.dumps({"accounts": [asdict(one) | {"totp_seed": ""} for one in accounts]}))
+            self.stdout.write(json.dumps({"accounts": [asdict(one) for one in accounts]}))
             return
         for one in accounts:
             self.stdout.write(f"{one.role:<14} {one.site:<5} {one.username:<18} {one.password}")

@@ -95,6 +95,11 @@
   });
   document.querySelectorAll(".table-scroll").forEach((frame) => frames.observe(frame));
 
+  document.querySelectorAll("[data-print]").forEach((button) => {
+    button.hidden = false;
+    button.addEventListener("click", () => window.print());
+  });
+
   const summary = document.querySelector("[data-error-summary]");
   if (summary) summary.focus();
 

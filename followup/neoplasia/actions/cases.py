@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
+from django.db.models import F
+
 from followup.neoplasia.actions import follow_on
 from followup.neoplasia.models import NeoplasiaCheck, Neoplasm, WorkUpNote
 from followup.neoplasia.rules import (
@@ -22,7 +24,7 @@ from registry.access.models import User
 from registry.audit.acting import because
 from registry.clock import local_date
 from registry.patients.models import Patient
-from registry.saving import NotAccepted, claim_version
+from registry.saving import NotAccepted, claim_version, create_once, made_by
 
 DETAILS = (
     *("description", "suspected_on", "diagnosed_on", "topography", "morphology", "basis_of_diagnosis"),
@@ -68,7 +70,7 @@ def report_neoplasm(
     """
     if by:
         by.require("neoplasia.record", patient.site_id)
-    if form_token and (first := Neoplasm.objects.filter(form_token=form_token).first()):
+    if first := made_by(Neoplasm, form_token, patient=patient):
         return first
     case = Neoplasm(
         description=description[:300],
@@ -82,7 +84,7 @@ def report_neoplasm(
         found_at_check=check,
         form_token=form_token,
     )
-    return _open(case, patient, by=by, now=now)
+    return create_once(Neoplasm, form_token, lambda: _open(case, patient, by=by, now=now), patient=patient)
 
 
 def _open(case: Neoplasm, patient: Patient, *, by: User | None, now: datetime) -> Neoplasm:
@@ -113,7 +115,7 @@ def add_work_up_note(
 ) -> WorkUpNote:
     """A step taken; the first one moves a suspicion to work-up."""
     by.require("neoplasia.record", case.site_id)
-    if first := WorkUpNote.objects.filter(form_token=form_token).first():
+    if first := made_by(WorkUpNote, form_token, neoplasm=case):
         return first
     if on_date > local_date(now, case.site.time_zone):
         raise NotAccepted("on_date", "This day has not come yet; note the step after it was taken.")
@@ -121,13 +123,16 @@ def add_work_up_note(
         neoplasm=case, kind=kind, on_date=on_date, text=text, form_token=form_token,
         recorded_by=by, recorded_at=now,
     )  # fmt: skip
-    note.full_clean()
-    note.save()
-    if case.status == Neoplasm.Status.SUSPECTED:
-        claim_version(case, case.version)
-        case.status = Neoplasm.Status.WORK_UP
-        case.save()
-    return note
+
+    def make() -> WorkUpNote:
+        note.full_clean()
+        note.save()
+        suspected = Neoplasm.objects.filter(pk=case.pk, status=Neoplasm.Status.SUSPECTED)
+        if suspected.update(status=Neoplasm.Status.WORK_UP, version=F("version") + 1):
+            case.refresh_from_db()
+        return note
+
+    return create_once(WorkUpNote, form_token, make, neoplasm=case)
 
 
 def close_neoplasm(
@@ -167,6 +172,10 @@ def reopen(*, case: Neoplasm, version: int, reason: str, by: User, now: datetime
 
 def record_case_event(*, case: Neoplasm, by: User, now: datetime) -> AdverseEvent:
     """The adverse event a neoplasm leads to: serious, medically important by the registry's rule. Once only."""
+    Neoplasm.objects.select_for_update().get(
+        pk=case.pk
+    )  # of two who ask at once, the second finds the first's event
+    case.refresh_from_db()
     if case.adverse_event is not None:
         return case.adverse_event
     facts = {

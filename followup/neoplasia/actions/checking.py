@@ -15,7 +15,7 @@ from registry.batches import batches
 from registry.clock import local_date
 from registry.partial_dates import in_words
 from registry.patients.models import Patient
-from registry.saving import NotAccepted
+from registry.saving import NotAccepted, create_once, made_by
 
 State = VisitAssessment.State
 CONTACTED = (State.DONE, State.ELSEWHERE)
@@ -42,7 +42,7 @@ def record_check(
     The same form sent twice gives the first check.
     """
     by.require("neoplasia.record", patient.site_id)
-    if first := NeoplasiaCheck.objects.filter(form_token=form_token).first():
+    if first := made_by(NeoplasiaCheck, form_token, patient=patient):
         return first
     _refuse_typing_errors(patient, on_date, outcome, finding, now)
     check = NeoplasiaCheck(
@@ -50,13 +50,17 @@ def record_check(
         outcome=outcome, is_partial=is_partial(contact_mode=contact_mode, answers=answers), note=note,
         recorded_by=by, recorded_at=now, form_token=form_token,
     )  # fmt: skip
-    check.full_clean()
-    check.save()
-    CheckItem.objects.bulk_create(_items(check, answers, details or {}))
-    if visit is not None:
-        _answer_visit(visit, check, answers, by=by, now=now)
-    _follow_finding(check, finding, diagnosed_on, by=by, now=now)
-    return check
+
+    def make() -> NeoplasiaCheck:
+        check.full_clean()
+        check.save()
+        CheckItem.objects.bulk_create(_items(check, answers, details or {}))
+        if visit is not None:
+            _answer_visit(visit, check, answers, by=by, now=now)
+        _follow_finding(check, finding, diagnosed_on, by=by, now=now)
+        return check
+
+    return create_once(NeoplasiaCheck, form_token, make, patient=patient)
 
 
 def _refuse_typing_errors(patient: Patient, on_date: date, outcome: str, finding: str, now: datetime) -> None:

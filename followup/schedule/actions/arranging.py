@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import date, datetime
 
 from followup.schedule.models import ContactAttempt, Visit
 from followup.schedule.rules import nearest_open_day
 from registry.access.models import Site, User
+from registry.audit.acting import because
 from registry.clock import local_date
 from registry.partial_dates import in_words
 from registry.patients.models import Patient
-from registry.saving import NotAccepted, claim_version
+from registry.saving import NotAccepted, claim_version, create_once, made_by
 
 
-def book(*, visit: Visit, on: date | None, by: User, now: datetime, version: int) -> Visit:
-    """Sets the day of the appointment; None takes it away. A day on which the site is closed is refused."""
+def book(*, visit: Visit, on: date | None, by: User, now: datetime, version: int, reason: str = "") -> Visit:
+    """Sets the day of the appointment; None takes it away. A day on which the site is closed is refused. An
+    appointment that stands is moved with a reason.
+    """
     by.require("visits.record", visit.site_id)
     if visit.state != Visit.State.PLANNED:
         raise NotAccepted(
@@ -22,10 +26,13 @@ def book(*, visit: Visit, on: date | None, by: User, now: datetime, version: int
         )
     if on is not None:
         _check_day(visit, on, now)
-    claim_version(visit, version)
-    visit.booked_for = on
-    visit.full_clean(validate_constraints=False)
-    visit.save()
+    if visit.booked_for is not None and not reason.strip():
+        raise NotAccepted("reason", "An appointment stands. Say why it is moved.")
+    with because(reason) if reason else nullcontext():
+        claim_version(visit, version)
+        visit.booked_for = on
+        visit.full_clean(validate_constraints=False)
+        visit.save()
     return visit
 
 
@@ -67,7 +74,7 @@ def add_unscheduled(
 ) -> Visit:
     """A contact that no planned visit stands for. The same form sent twice is one visit."""
     by.require("visits.record", patient.site_id)
-    if form_token and (saved := Visit.objects.filter(form_token=form_token).first()):
+    if saved := made_by(Visit, form_token, patient=patient):
         return saved
     today = local_date(now, patient.site.time_zone)
     if actual_date > today:
@@ -76,9 +83,13 @@ def add_unscheduled(
         patient=patient, site=patient.site, state=Visit.State.DONE, actual_date=actual_date,
         contact_mode=contact_mode, note=note, created_on=today, form_token=form_token,
     )  # fmt: skip
-    visit.full_clean()
-    visit.save()
-    return visit
+
+    def make() -> Visit:
+        visit.full_clean()
+        visit.save()
+        return visit
+
+    return create_once(Visit, form_token, make, patient=patient)
 
 
 def log_contact_attempt(
@@ -96,7 +107,7 @@ def log_contact_attempt(
 ) -> ContactAttempt:
     """Loss to follow-up is judged by these rows, so each try counts once."""
     by.require("visits.record", patient.site_id)
-    if form_token and (saved := ContactAttempt.objects.filter(form_token=form_token).first()):
+    if saved := made_by(ContactAttempt, form_token, patient=patient):
         return saved
     if at > now:
         raise NotAccepted("at", "An attempt cannot lie in the future.")
@@ -104,6 +115,10 @@ def log_contact_attempt(
         patient=patient, visit=visit, at=at, channel=channel, outcome=outcome, next_try_on=next_try_on,
         note=note, by=by, form_token=form_token,
     )  # fmt: skip
-    attempt.full_clean()
-    attempt.save()
-    return attempt
+
+    def make() -> ContactAttempt:
+        attempt.full_clean()
+        attempt.save()
+        return attempt
+
+    return create_once(ContactAttempt, form_token, make, patient=patient)

@@ -84,6 +84,8 @@ def note_infusions(patient_ids: Iterable[int]) -> None:
     for row in done:
         row.state, row.on_date = VisitAssessment.State.DONE, row.given_on
     VisitAssessment.objects.bulk_update(done, ["state", "on_date"], batch_size=500)
+    # Whoever has such a visit open sees this answer before they save.
+    Visit.objects.filter(pk__in=[row.visit_id for row in done]).update(version=F("version") + 1)
 
 
 def _plan_batch(plan: LoadedPlan, patient_ids: list[int], now: datetime) -> Planned:

@@ -10,7 +10,8 @@ from django.db.models import QuerySet
 from django.urls import reverse
 
 from followup.schedule.models import WorkItem
-from registry.access.models import Site, User
+from registry.access.blinding import PRODUCT_ROLE, asks_about_product
+from registry.access.models import Registry, Site, User
 from registry.audit.acting import because as with_reason
 from registry.batches import batches
 from registry.clock import local_date
@@ -141,15 +142,18 @@ def _open_queries() -> QuerySet[Query]:
 
 def _item(query: Query, site: Site, now: datetime) -> WorkItem:
     kind, words = QUERY_KINDS[Query.Kind(query.kind)]
+    is_hidden = asks_about_product(query.record, query.rule) and Registry.current().blinded
+    title = "A question about the product" if is_hidden else f"{words}: {query.reason}"
+    role = "investigator" if query.record.startswith(INVESTIGATOR_TABLES) else "nurse"
     return WorkItem(
         kind=kind,
         source=source_of(query.pk),
         patient=query.patient,
         site=site,
-        title=f"{words}: {query.reason}"[:200],
+        title=title[:200],
         url=reverse("patients:query", args=[query.pk]),
         level=WorkItem.Level.DUE,
-        role="investigator" if query.record.startswith(INVESTIGATOR_TABLES) else "nurse",
+        role=PRODUCT_ROLE if is_hidden else role,
         due_on=local_date(now, site.time_zone) + timedelta(days=DAYS_TO_ANSWER_A_QUERY),
         opened_at=now,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
+from registry.access.blinding import sees_history_of
 from registry.access.guards import needs, signed_in
 from registry.access.models import Site, User
 from registry.audit.coverage import audited_models
@@ -25,16 +27,18 @@ HOPS = 3
 def history(request: HttpRequest, label: str, pk: int) -> HttpResponse:
     user = signed_in(request)
     row = _visible_row(user, label, pk)
-    before = request.GET.get("before", "")
-    is_number = before.isdecimal() and len(before) < 19
-    steps, more = history_of(row, before=int(before) if is_number else None, below=_shown_below(user, row))
+    asked = request.GET.get("page", "")
+    page = max(1, int(asked)) if asked.isdecimal() and len(asked) < 7 else 1
+    names = partial(sees_history_of, user)
+    steps, more = history_of(row, page=page, below=_shown_below(user, row), names=names)
     site = site_of(row)
     zone = site.time_zone if site else "UTC"
     context = {
         "title": f"History of {row}",
         "lines": [{"step": step, "local": step.at.astimezone(ZoneInfo(zone))} for step in steps],
         "zone": zone,
-        "older_url": f"?{urlencode({'before': more})}" if more else "",
+        "newer_url": f"?{urlencode({'page': page - 1})}" if page > 1 else "",
+        "older_url": f"?{urlencode({'page': page + 1})}" if more else "",
     }
     return render(request, "audit/history.html", context)
 
@@ -62,6 +66,8 @@ def _visible_row(user: User, label: str, pk: int) -> models.Model:
         raise Http404("There is no such kind of record.") from error
     if model not in audited_models():
         raise Http404("This kind of record has no history.")
+    if not sees_history_of(user, model):
+        raise Http404("The protocol is blinded: this history would tell what was given.")
     row = get_object_or_404(model._default_manager, pk=pk)
     scope, site = user.scope("audit.view"), site_of(row)
     if scope.everywhere or (scope.covers(site.pk) if site else _is_shared(model)):
@@ -93,4 +99,4 @@ def _hangs_on(
 def _shown_below(user: User, row: models.Model) -> Callable[[type[models.Model]], bool]:
     """Below a record that sites share, the rows of the sites are not for those who see some of them only."""
     sees_all = user.scope("audit.view").everywhere or isinstance(row, Site) or _hangs_on(type(row))
-    return lambda model: sees_all or not _hangs_on(model)
+    return lambda model: (sees_all or not _hangs_on(model)) and sees_history_of(user, model)

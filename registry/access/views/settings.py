@@ -1,4 +1,4 @@
-"""Settings: who may do what, the sites, the accounts and the requests for them, and one's own account."""
+"""Settings: who may do what, one's own account, the sites, and whether the protocol is blinded."""
 
 from __future__ import annotations
 
@@ -8,40 +8,77 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from registry import clock
 from registry.access import actions, policy
-from registry.access.forms import ActiveForm, EditSiteForm, EndForm, GrantForm, RequestForm, SiteForm
+from registry.access.conflicts import Edit
+from registry.access.forms import BlindingForm, EditSiteForm, NewSiteForm
+from registry.access.granting import Refused, requests_waiting_for
 from registry.access.guards import needs, signed_in
-from registry.access.models import AccountRequest, RoleGrant, Site, User
+from registry.access.models import Registry, Site
+from registry.saving import ChangedMeanwhile, NotAccepted, made_by
 
 TABS = (
     ("Rights", "access:settings", "settings.view"),
-    ("My account", "access:account", "settings.view"),
+    ("My account", "signin:account", "settings.view"),
     ("Sites", "access:site_list", "settings.view"),
-    ("Accounts", "access:user_list", "settings.accounts"),
-    ("Requests", "access:request_list", "settings.accounts"),
+    ("Status", "backups:status", "status.view"),
+    ("People", "access:user_list", "accounts.view"),
+    ("Role requests", "access:role_request_list", "accounts.view"),
+    ("Account requests", "access:request_list", "accounts.propose"),
+    ("Review of rights", "access:review", "accounts.review"),
+    ("Protocol", "access:protocol", "settings.blinding"),
 )
 SITE_COLUMNS = ("name", "country", "time_zone", "closed_weekdays")
-SCOPE_WORDS = {policy.OWN: "own site", policy.ALL: "all sites", "none": ""}
+SCOPE_WORDS = {policy.OWN: "own site", policy.ALL: "all sites", "none": "–"}
 
 
 @needs("settings.view")
 @require_GET
 def settings(request: HttpRequest) -> HttpResponse:
-    """The table itself, as the code asks it."""
-    rows = [
-        {"label": act.label, "cells": [SCOPE_WORDS[policy.scope_of(role, code)] for role in policy.ROLES]}
-        for code, act in policy.ACTS.items()
+    """The table itself, as the code asks it: first what the reader's own roles may do, then everybody's."""
+    user, blinded = signed_in(request), Registry.current().blinded
+    own = list(dict.fromkeys(grant.role for grant in user.grants))
+    asked = request.GET.get("role", "")
+    roles = [asked] if asked in policy.ROLES else own
+    ordered = [*own, *(role for role in policy.ROLES if role not in own)]
+    groups = [
+        {
+            "title": title,
+            "rows": [
+                {"label": policy.ACTS[act].label, "cells": [_cell(role, act, blinded) for role in ordered]}
+                for act in acts
+            ],
+        }
+        for title, acts in policy.groups().items()
     ]
-    return _page(request, "rights", "access:settings", rows=rows, roles=policy.ROLES.values())
+    return page(
+        request, "rights", "access:settings", groups=groups, roles=[policy.ROLES[role] for role in ordered],
+        lists=[_role_list(role, blinded) for role in roles], is_blinded=blinded, asked=asked,
+        choices=policy.ROLES.items(), columns=len(ordered) + 1,
+    )  # fmt: skip
 
 
-@needs("settings.view")
-@require_GET
-def account(request: HttpRequest) -> HttpResponse:
-    return _page(request, "account", "access:account", person=signed_in(request), today=clock.now().date())
+def _cell(role: str, act: str, blinded: bool) -> dict[str, str]:
+    """The column in force; the other one beside it where a blinded protocol makes a difference."""
+    now = policy.scope_of(role, act, blinded=blinded)
+    other = policy.scope_of(role, act)
+    return {"word": SCOPE_WORDS[now], "open_label": SCOPE_WORDS[other] if blinded and other != now else ""}
+
+
+def _role_list(role: str, blinded: bool) -> dict[str, Any]:
+    groups = []
+    for title, acts in policy.groups().items():
+        cells = [(policy.ACTS[act].label, _cell(role, act, blinded)) for act in acts]
+        shown = [
+            {"label": label, "cell": cell}
+            for label, cell in cells
+            if cell["word"] != "–" or cell["open_label"]
+        ]
+        if shown:
+            groups.append({"title": title, "rows": shown})
+    return {"label": policy.ROLES[role], "groups": groups}
 
 
 # Sites -------------------------------------------------------------------------------------------------------
@@ -52,7 +89,7 @@ def account(request: HttpRequest) -> HttpResponse:
 def site_list(request: HttpRequest) -> HttpResponse:
     user = signed_in(request)
     may_edit = user.may("settings.sites")
-    return _page(
+    return page(
         request,
         "site_list",
         "access:site_list",
@@ -63,153 +100,81 @@ def site_list(request: HttpRequest) -> HttpResponse:
 
 @needs("settings.sites")
 def site_new(request: HttpRequest) -> HttpResponse:
-    form = SiteForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        site = form.save()
-        messages.success(request, f"{site.name} added.")
+    if made_by(Site, request.POST.get("form_token", "")):
         return redirect("access:site_list")
-    return _page(request, "form", "access:site_list", form=form, title="Add a site")
+    form = NewSiteForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        token, new = form.cleaned_data["form_token"], form.save(commit=False)
+        try:
+            site = actions.create_site(site=new, form_token=token, by=signed_in(request))
+            messages.success(request, f"{site.name} added.")
+            return redirect("access:site_list")
+        except NotAccepted as refusal:
+            form.add_error(None, refusal.message)
+    return page(request, "form", "access:site_list", form=form, title="Add a site", danger=False)
 
 
 @needs("settings.sites")
 def site_edit(request: HttpRequest, pk: int) -> HttpResponse:
     site = get_object_or_404(Site, pk=pk)
     stored = {name: getattr(site, name) for name in SITE_COLUMNS}
-    form = EditSiteForm(request.POST or None, initial=stored | {"form_version": site.version})
-    if request.method == "POST" and form.is_valid():
+    form = EditSiteForm(request.POST or None, initial=stored | {"version": site.version})
+    edit = Edit(form, site, lambda was: {name: getattr(was(site), name) for name in SITE_COLUMNS})
+    if edit.ready():
         answers = dict(form.cleaned_data)
-        version, reason = answers.pop("form_version"), answers.pop("reason")
+        version, reason = answers.pop("version"), answers.pop("reason")
         try:
             actions.update_site(site=site, version=version, reason=reason, by=signed_in(request), **answers)
             messages.success(request, "Site saved.")
             return redirect("access:site_list")
-        except actions.Refused as refusal:
-            now = "; ".join(f"{name.replace('_', ' ')}: {value}" for name, value in stored.items())
-            form = EditSiteForm(_newest(request, site.version))
-            form.add_error(None, f"{refusal} Stored now: {now}. Save again to replace it with yours.")
-    return _page(request, "form", "access:site_list", form=form, title=f"Change {site.name}")
+        except ChangedMeanwhile:
+            edit.moved_on()
+    title = f"Change {site.name}"
+    return page(request, "form", "access:site_list", edit, form=form, title=title, danger=False)
 
 
-def _newest(request: HttpRequest, version: int) -> dict[str, Any]:
-    posted = request.POST.copy()
-    posted["form_version"] = str(version)
-    return posted
+# The protocol ------------------------------------------------------------------------------------------------
 
 
-# Accounts ----------------------------------------------------------------------------------------------------
-
-
-@needs("settings.accounts")
-@require_GET
-def user_list(request: HttpRequest) -> HttpResponse:
-    people = User.objects.order_by("full_name", "pk")
-    return _page(request, "user_list", "access:user_list", people=people)
-
-
-@needs("settings.accounts")
-def user_detail(request: HttpRequest, pk: int) -> HttpResponse:
-    """The roles of one person; granting one is the form of this page."""
-    by, person = signed_in(request), get_object_or_404(User, pk=pk)
-    today = clock.now().date()
-    form = GrantForm(request.POST or None, initial={"starts_on": today})
+@needs("settings.blinding")
+def protocol(request: HttpRequest) -> HttpResponse:
+    """Open-label or blinded; fixed once the first patient is enrolled."""
+    registry = Registry.current()
+    form = BlindingForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            grant = actions.grant_role(user=person, by=by, **form.cleaned_data)
-            messages.success(request, f"{grant.get_role_display()} granted.")
-            return redirect("access:user_detail", pk)
-        except actions.Refused as refusal:
+            actions.switch_blinding(
+                blinded=not registry.blinded,
+                reason=form.cleaned_data["reason"],
+                by=signed_in(request),
+                now=clock.now(),
+            )
+            messages.success(
+                request, f"The protocol is {'open-label' if registry.blinded else 'blinded'} now."
+            )
+            return redirect("access:protocol")
+        except Refused as refusal:
             form.add_error(None, str(refusal))
-    grants = (
-        RoleGrant.objects.filter(user=person)
-        .select_related("site", "granted_by")
-        .order_by("-starts_on", "-pk")
-    )
-    return _page(
-        request, "user_detail", "access:user_list", person=person, form=form, grants=grants, today=today,
-        is_self=person.pk == by.pk, end_form=EndForm(initial={"last_day": today}, auto_id=False),
-        active_form=ActiveForm(auto_id="active_%s"),
+    return page(
+        request, "protocol", "access:protocol", form=form, is_blinded=registry.blinded, delay=registry.self_approval_hours
     )  # fmt: skip
 
 
-@needs("settings.accounts")
-def grant_end(request: HttpRequest, pk: int) -> HttpResponse:
-    grant = get_object_or_404(RoleGrant.objects.select_related("user", "site"), pk=pk)
-    form = EndForm(request.POST or None, initial={"last_day": clock.now().date()})
-    if request.method == "POST" and form.is_valid():
-        try:
-            actions.end_role(grant=grant, by=signed_in(request), **form.cleaned_data)
-            messages.success(request, "The role ends on that day.")
-            return redirect("access:user_detail", grant.user_id)
-        except actions.Refused as refusal:
-            form.add_error(None, str(refusal))
-    return _page(request, "form", "access:user_list", form=form, title=f"End a role: {grant}", danger=True)
+def page(
+    request: HttpRequest, template: str, tab: str, edit: Edit | None = None, **context: Any
+) -> HttpResponse:
+    shown = frame(request, tab) | {"conflicts": edit.conflicts if edit else None}
+    return render(request, f"access/{template}.html", shown | context, status=edit.status if edit else 200)
 
 
-@needs("settings.accounts")
-@require_POST
-def user_active(request: HttpRequest, pk: int) -> HttpResponse:
-    person = get_object_or_404(User, pk=pk)
-    form = ActiveForm(request.POST)
-    if not form.is_valid():
-        messages.error(request, "Nothing changed: give a reason.")
-        return redirect("access:user_detail", pk)
-    try:
-        actions.set_active(
-            user=person,
-            active=not person.is_active,
-            reason=form.cleaned_data["reason"],
-            by=signed_in(request),
-        )
-    except actions.Refused as refusal:
-        messages.error(request, str(refusal))
-    return redirect("access:user_detail", pk)
-
-
-# Requests ----------------------------------------------------------------------------------------------------
-
-
-@needs("settings.accounts")
-@require_GET
-def request_list(request: HttpRequest) -> HttpResponse:
-    found = AccountRequest.objects.select_related("site", "requested_by", "decided_by").order_by(
-        "decision", "-pk"
-    )
-    return _page(
-        request, "request_list", "access:request_list", requests=found[:200], me=signed_in(request).pk
-    )
-
-
-@needs("settings.accounts")
-def request_new(request: HttpRequest) -> HttpResponse:
-    form = RequestForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            asked = actions.request_account(**form.cleaned_data, by=signed_in(request), now=clock.now())
-            messages.success(request, f"Asked for {asked.username}. Another administrator opens the account.")
-            return redirect("access:request_list")
-        except actions.Refused as refusal:
-            form.add_error(None, str(refusal))
-    return _page(request, "form", "access:request_list", form=form, title="Ask for an account")
-
-
-@needs("settings.accounts")
-@require_POST
-def request_decide(request: HttpRequest, pk: int, decision: str) -> HttpResponse:
-    asked = get_object_or_404(AccountRequest, pk=pk)
-    decide = actions.open_account if decision == "open" else actions.refuse_account
-    try:
-        decide(request=asked, by=signed_in(request), now=clock.now())
-        messages.success(request, f"{asked.username}: {'opened' if decision == 'open' else 'refused'}.")
-    except actions.Refused as refusal:
-        messages.error(request, str(refusal))
-    return redirect("access:request_list")
-
-
-def _page(request: HttpRequest, template: str, tab: str, **context: Any) -> HttpResponse:
+def frame(request: HttpRequest, tab: str) -> dict[str, Any]:
+    """The tabs this person may open, and what waits for their decision. For pages of other rooms too."""
     user = signed_in(request)
     tabs = [
         {"label": label, "url": reverse(name), "active": name == tab}
         for label, name, act in TABS
         if user.may(act)
     ]
-    return render(request, f"access/{template}.html", {"tabs": tabs} | context)
+    waiting = requests_waiting_for(user, now=clock.now())
+    part = next(label for label, name, _ in TABS if name == tab)
+    return {"tabs": tabs, "waiting": waiting, "part_title": part}

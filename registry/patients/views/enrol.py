@@ -37,12 +37,7 @@ def enrol(request: HttpRequest) -> HttpResponse:
     parts = _parts(request, user)
     checked = [form.is_valid() for form in parts.values()]  # every part, so that all errors show at once
     if request.method == "POST" and all(checked):
-        before = (
-            Patient.objects.visible_to(user)
-            .filter(form_token=parts["site"].cleaned_data["form_token"])
-            .first()
-        )
-        if before:
+        if before := _sent_before(user, parts):
             return redirect("desk:patient_record", before.patient_id)
         doubles = [] if request.POST.get("different_person") else _doubles(user, parts["identity"])
         if not doubles and (patient := _enrol(user, parts)):
@@ -66,6 +61,11 @@ def _parts(request: HttpRequest, user: User) -> Forms:
     }
 
 
+def _sent_before(user: User, parts: Forms) -> Patient | None:
+    token = parts["site"].cleaned_data["form_token"]
+    return Patient.objects.visible_to(user).filter(form_token=token).first()
+
+
 def _enrol(user: User, parts: Forms) -> Patient | None:
     """None when it was refused; the reason then stands in the form."""
     try:
@@ -74,6 +74,8 @@ def _enrol(user: User, parts: Forms) -> Patient | None:
     except CannotRecord as refusal:
         parts["enrolment"].add_error(None, str(refusal))
     except IntegrityError:
+        if first := _sent_before(user, parts):  # the second of two clicks at the same moment
+            return first
         parts["identity"].add_error(
             "local_id", "This record number belongs to another patient of the site. Search for it first."
         )
@@ -98,6 +100,7 @@ def consent_facts(answers: Mapping[str, Any]) -> ConsentFacts | None:
         return None
     return ConsentFacts(
         signed_on=answers["signed_on"], version=answers["version"], language=answers["language"] or "English",
+        form_token=answers.get("form_token", ""),
         tiers={tier: answers[tier] for tier in Consent.TIERS},
     )  # fmt: skip
 

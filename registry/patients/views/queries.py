@@ -12,11 +12,13 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from registry import clock
+from registry.access.conflicts import decided_first
 from registry.access.guards import needs, signed_in
 from registry.access.models import User
-from registry.patients.forms import AnswerForm, CloseForm, QueryFilterForm
+from registry.patients.forms import AnswerForm, CloseForm, QueryFilterForm, RaiseForm
 from registry.patients.models import Query
-from registry.patients.queries import QueryMovedOn, answer_query, close_query
+from registry.patients.pages import crumbs, patient_within
+from registry.patients.queries import QueryMovedOn, answer_query, close_query, raise_query
 
 PAGE = 50
 KINDS = {Query.State.OPEN: "late", Query.State.ANSWERED: "due", Query.State.CLOSED: "done"}
@@ -57,6 +59,21 @@ def query(request: HttpRequest, pk: int) -> HttpResponse:
     return _page(request, user, _visible(user, pk), AnswerForm(), CloseForm())
 
 
+@needs("queries.raise")
+def query_raise(request: HttpRequest, patient_id: str) -> HttpResponse:
+    user = signed_in(request)
+    patient = patient_within(user, patient_id, "queries.raise")
+    form = RaiseForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        raise_query(patient=patient, by=user, now=clock.now(), **form.cleaned_data)
+        messages.success(request, "Asked. The question stands on Today at the site until it is answered.")
+        return redirect("patients:query_list")
+    context = {
+        "form": form, "patient": patient, "title": "Raise a query", "conflicts": [], "breadcrumbs": crumbs(patient, "Query"),
+    }  # fmt: skip
+    return render(request, "patients/form_page.html", context)
+
+
 @needs("queries.answer")
 @require_POST
 def query_answer(request: HttpRequest, pk: int) -> HttpResponse:
@@ -69,7 +86,9 @@ def query_answer(request: HttpRequest, pk: int) -> HttpResponse:
         answer_query(query=found, answer=form.cleaned_data["answer"], by=user, now=clock.now())
         messages.success(request, "Answered. A monitor or coordinator closes the query.")
     except QueryMovedOn as news:
-        messages.warning(request, str(news))
+        typed = form.cleaned_data["answer"]
+        refusal = f"{news} You had written: “{typed}”."
+        return decided_first(request, found, refusal, reverse("patients:query", args=[pk]))
     return redirect("patients:query", pk)
 
 
@@ -85,7 +104,7 @@ def query_close(request: HttpRequest, pk: int) -> HttpResponse:
         close_query(query=found, by=user, now=clock.now(), because=form.cleaned_data["because"])
         messages.success(request, "Query closed.")
     except QueryMovedOn as news:
-        messages.warning(request, str(news))
+        return decided_first(request, found, str(news), reverse("patients:query", args=[pk]))
     return redirect("patients:query_list")
 
 

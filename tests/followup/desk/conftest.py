@@ -71,9 +71,9 @@ def task_for(patient: Patient, number: int, **more: Any) -> WorkItem:
 
 
 def own_queries(captured: CaptureQueriesContext) -> int:
-    """Without those of the frame and without the brackets of transactions."""
-    brackets = ("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT")
-    whole = [one for one in captured.captured_queries if not one["sql"].startswith(brackets)]
+    """Without those of the frame, the brackets of transactions and the number the trail takes for an entry."""
+    aside = ("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT", "SELECT max(COALESCE(", "SELECT nextval(")
+    whole = [one for one in captured.captured_queries if not one["sql"].startswith(aside)]
     settings = [one for one in whole if "set_config(" in one["sql"]]
     return len(whole) - len(settings) - FRAME_QUERIES
 

@@ -163,8 +163,8 @@ def test_working_out_again_changes_nothing(record, rosa):
 def test_the_laboratorys_factor_moves_the_canonical_insulin_and_homa(record, laboratory, adam):
     record(PAIR, laboratory=laboratory)
     changed = change_insulin_factor(
-        laboratory=laboratory, pmol_per_miu=Decimal("6.945"), reason="As the assay says", by=adam, now=NOW
-    )
+        laboratory=laboratory, pmol_per_miu=Decimal("6.945"), version=1, reason="As the assay says", by=adam, now=NOW
+    )  # fmt: skip
     assert changed == 1
     assert round(homa().value, 3) == Decimal("3.686")
 

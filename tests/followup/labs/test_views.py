@@ -193,8 +193,10 @@ def test_the_second_of_two_corrections_sees_the_first(signed_in, nora, ines, res
         "version": "1",
     }
     signed_in(nora).post(url, form)
-    page = signed_in(ines).post(url, form | {"value": "6.5"}).content.decode()
-    assert "It now reads 6.9 %" in page
+    late = signed_in(ines).post(url, form | {"value": "6.5"})
+    page = late.content.decode()
+    assert late.status_code == 409
+    assert '<td data-label="Stored now">6.9</td>' in page
     assert 'value="6.5"' in page
     assert LabResult.objects.get().value_received == "6.9"
 
@@ -248,7 +250,7 @@ def test_the_administrator_changes_a_laboratorys_factor(signed_in, adam, nora, r
         "less than or equal to 8"
         in browser.post(url, {"insulin_pmol_per_mu": "60", "reason": "x"}).content.decode()
     )
-    browser.post(url, {"insulin_pmol_per_mu": "6.945", "reason": "As the assay says"})
+    browser.post(url, {"insulin_pmol_per_mu": "6.945", "reason": "As the assay says", "version": "1"})
     assert round(DerivedValue.objects.get(code="homa_ir").value, 2) == Decimal("3.69")
     assert "6.945" in browser.get(reverse("labs:laboratory_list")).content.decode()
 

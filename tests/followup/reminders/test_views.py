@@ -55,7 +55,9 @@ def test_settling_counts_it_as_sent_once(stuck, cora, signed_in):
     url = reverse("reminders:message_settle", args=[stuck.pk])
     assert browser.post(url).status_code == 302
     assert Reminder.objects.get().state == "sent"
-    assert browser.post(url).status_code == 404
+    late = browser.post(url)
+    assert late.status_code == 409
+    assert "Cora saved it on" in late.content.decode()
     assert browser.get(url).status_code == 405
 
 

@@ -15,6 +15,8 @@ from followup import charts
 from followup.reports import render
 from followup.reports.render import RenderFailed, render_pdf
 
+pytestmark = pytest.mark.embedded
+
 PAGE = (
     "<html lang='en'><head><title>Trial</title><style>body {{ font-family: 'Registry Sans' }}</style>{head}</head>"
     "<body><p>Kind words</p>{body}</body></html>"

@@ -7,9 +7,9 @@ from followup.reports import actions
 from followup.reports.making import Made
 from followup.reports.models import ReportRun
 from registry.audit.models import AuditEntry
+from registry.patients.erasing import destroy_key
 from registry.patients.identity import IdentityFacts, save_identity
 from registry.patients.models import StatusEvent
-from registry.patients.status import erase_identifiers
 from tests.cast import NOW, person
 from tests.followup.reports import people
 
@@ -187,7 +187,7 @@ def test_a_named_report_goes_with_the_erased_names(anna, ines, signed_in, make):
     StatusEvent.objects.create(
         patient=anna, status="withdrawn", scope="erase", on_date="2031-03-01", recorded_at=NOW
     )
-    erase_identifiers(patient=anna, typed_id=anna.patient_id, by=ines, now=NOW)
+    destroy_key(patient=anna, now=NOW)
     assert signed_in(ines).get(reverse("reports:report_download", args=[run.pk])).status_code == 404
     assert not pdf.exists()
     run.refresh_from_db()

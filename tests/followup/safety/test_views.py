@@ -55,6 +55,15 @@ def test_a_date_to_come_is_asked_again_and_nothing_is_stored(maria, nora, signed
     assert not AdverseEvent.objects.exists()
 
 
+@pytest.mark.parametrize("name", ["onset_date", "end_date"])
+@pytest.mark.parametrize("text", ["yesterday", "2025-02-30", "0001-01-01", "\u202egnp.exe\u2066"])
+def test_what_is_no_day_is_asked_again(text, name, maria, nora, signed_in):
+    answer = signed_in(nora).post(reverse("safety:event_add", args=[maria.patient_id]), form(**{name: text}))
+    assert answer.status_code == 200
+    assert "is not a date: write 2014-03-05, 2014-03 or 2014." in page(answer)
+    assert not AdverseEvent.objects.exists()
+
+
 def test_a_contradiction_is_saved_and_shown(maria, nora, signed_in):
     answer = signed_in(nora).post(
         reverse("safety:event_add", args=[maria.patient_id]),

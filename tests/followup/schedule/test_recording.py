@@ -198,7 +198,10 @@ def test_a_booking_on_a_closed_day_names_the_nearest_open_one(riverside, nora):
     with pytest.raises(NotAccepted, match="13 Mar 2031 is past"):
         book(visit=visit, on=date(2031, 3, 13), by=nora, now=NOW, version=visit.version)
     assert book(visit=visit, on=date(2031, 3, 17), by=nora, now=NOW, version=visit.version).booked_for
-    assert book(visit=visit, on=None, by=nora, now=NOW, version=visit.version).booked_for is None
+    with pytest.raises(NotAccepted, match="Say why it is moved"):
+        book(visit=visit, on=None, by=nora, now=NOW, version=visit.version)
+    gone = book(visit=visit, on=None, by=nora, now=NOW, version=visit.version, reason="She is away")
+    assert gone.booked_for is None
 
 
 def test_a_form_sent_twice_is_one_unscheduled_visit_and_one_attempt(riverside, nora):

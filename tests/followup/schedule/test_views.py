@@ -128,8 +128,9 @@ def test_two_people_at_once_see_both_values(riverside, nora, dele, signed_in):
     answer = signed_in(nora).post(url, mine)
     page = answer.content.decode()
     assert answer.status_code == 409
-    assert "Somebody else saved this visit" in page
-    assert "Saved now" in page
+    assert "Somebody else saved this record" in page
+    assert "Dele saved it on" in page
+    assert 'name="keep.state_interview" value="theirs"' in page
     visit.refresh_from_db()
     assert visit.assessments.get(code="interview").state == "done"
     assert f'name="version" value="{visit.version}"' in page
@@ -172,6 +173,11 @@ def test_booking_suggests_an_open_day_and_refuses_a_closed_one(riverside, nora, 
     booked = browser.post(url, {"booked_for": "2031-03-17", "version": visit.version}, follow=True)
     assert "Month 6 is booked for 17 Mar 2031." in booked.content.decode()
     again = browser.post(url, {"booked_for": "", "version": visit.version + 1}, follow=True)
+    assert "This field is required" in again.content.decode(), (
+        "an appointment that stands is not moved without a reason"
+    )
+    moved = {"booked_for": "", "version": visit.version + 1, "reason": "She is away"}
+    again = browser.post(url, moved, follow=True)
     assert "has no appointment now" in again.content.decode()
 
 

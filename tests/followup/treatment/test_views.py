@@ -11,6 +11,7 @@ FORM = {
     "drug": "Insulin glargine", "drug_class": "insulin", "dose": "20", "unit": "IU", "per": "day",
     "start_date": "2030-05", "stop_date": "", "prescribed_or_taken": "taken", "reason": "",
 }  # fmt: skip
+NEW = FORM | {"form_token": "one-form"}
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +27,7 @@ def glargine(rosa, nora) -> Treatment:
 
 def test_a_treatment_is_added_and_listed(signed_in, nora, rosa):
     browser = signed_in(nora)
-    assert browser.post(reverse("treatment:treatment_add", args=[rosa.patient_id]), FORM).status_code == 302
+    assert browser.post(reverse("treatment:treatment_add", args=[rosa.patient_id]), NEW).status_code == 302
     page = browser.get(reverse("treatment:treatment_list", args=[rosa.patient_id])).content.decode()
     for shown in ("Insulin glargine", "20", "May 2030", "Running"):
         assert shown in page
@@ -43,13 +44,13 @@ def test_a_treatment_is_added_and_listed(signed_in, nora, rosa):
     ],
 )
 def test_what_cannot_be_right_is_explained_and_kept_on_the_page(signed_in, nora, rosa, change, says):
-    page = signed_in(nora).post(reverse("treatment:treatment_add", args=[rosa.patient_id]), FORM | change)
+    page = signed_in(nora).post(reverse("treatment:treatment_add", args=[rosa.patient_id]), NEW | change)
     assert says in page.content.decode()
     assert not Treatment.objects.exists()
 
 
 def test_the_same_treatment_twice_is_explained(signed_in, nora, rosa, glargine):
-    page = signed_in(nora).post(reverse("treatment:treatment_add", args=[rosa.patient_id]), FORM)
+    page = signed_in(nora).post(reverse("treatment:treatment_add", args=[rosa.patient_id]), NEW)
     assert "already recorded" in page.content.decode()
     assert Treatment.objects.count() == 1
 
@@ -65,8 +66,11 @@ def test_the_second_of_two_corrections_sees_the_first(signed_in, nora, ines, gla
     url = reverse("treatment:treatment_correct", args=[glargine.pk])
     form = FORM | {"correction_reason": "Misread the chart", "version": "1"}
     assert signed_in(nora).post(url, form).status_code == 302
-    page = signed_in(ines).post(url, form | {"dose": "24"}).content.decode()
-    assert "It now reads: Insulin glargine, 20 IU per day" in page
+    late = signed_in(ines).post(url, form | {"dose": "24"})
+    assert late.status_code == 409
+    page = late.content.decode()
+    assert "Nora saved it on" in page
+    assert "Misread the chart" in page
     assert 'value="24"' in page
 
 

@@ -12,7 +12,8 @@ from registry import clock
 from registry.access import actions
 from registry.access.actions import Refused
 from registry.access.models import AccountRequest, Registry, RoleGrant, Site, User
-from tests.cast import NOW, TODAY, person
+from registry.saving import ChangedMeanwhile
+from tests.cast import NOW, person
 
 STRONG = "violet-anvil-teapot-93"
 
@@ -69,17 +70,22 @@ def test_bad_accounts_leave_with_the_right_exit_code(typed, password, options, c
     assert not User.objects.exists()
 
 
-def test_a_second_person_opens_the_account(adam: User, riverside: Site) -> None:
-    eve = person("eve", "administrator", None)
-    request = ask(adam)
+def test_a_coordinator_opens_clinical_accounts_and_never_their_own_request(
+    adam: User, cora: User, riverside: Site
+) -> None:
+    request = ask(cora)
     with pytest.raises(Refused, match="somebody else decides"):
+        actions.open_account(request=request, by=cora, now=NOW)
+    with pytest.raises(Refused, match="A coordinator decides"):
         actions.open_account(request=request, by=adam, now=NOW)
-    petra = actions.open_account(request=request, by=eve, now=NOW)
+    carl = person("carl", "coordinator", None)
+    petra = actions.open_account(request=request, by=carl, now=NOW)
+    assert RoleGrant.objects.get(user=petra).ends_on == date(2032, 3, 14)
     with clock.set_to(NOW):
         assert petra.may("visits.record", riverside)
     assert petra.check_password(STRONG)
-    with pytest.raises(Refused, match="meantime"):
-        actions.refuse_account(request=request, by=eve, now=NOW)
+    with pytest.raises(ChangedMeanwhile, match="decided already"):
+        actions.refuse_account(request=request, by=carl, now=NOW)
 
 
 def test_a_refused_request_opens_nothing_and_frees_the_name(adam: User, riverside: Site) -> None:
@@ -103,43 +109,32 @@ def test_unusable_requests_are_refused(adam: User, riverside: Site, changes: dic
         ask(adam, **changes)
 
 
-def test_only_administrators_decide(nora: User, riverside: Site) -> None:
+def test_who_may_not_approve_decides_on_no_account(nora: User, riverside: Site) -> None:
     request = ask(None)
-    with pytest.raises(PermissionDenied):
+    with pytest.raises(Refused, match="decides on an account"):
         actions.open_account(request=request, by=nora, now=NOW)
+    with pytest.raises(PermissionDenied):
+        ask(nora, username="other")
 
 
-def test_roles_are_granted_and_ended_by_somebody_else(adam: User, nora: User, riverside: Site) -> None:
-    grant = actions.grant_role(
-        user=nora, role="investigator", site=riverside, starts_on=TODAY, ends_on=None, reason="Locum", by=adam
-    )
-    with pytest.raises(Refused, match="already"):
-        actions.grant_role(
-            user=nora, role="investigator", site=riverside, starts_on=TODAY, ends_on=None, reason="", by=adam
-        )
-    actions.end_role(grant=grant, last_day=TODAY, reason="Locum over", by=adam)
-    assert RoleGrant.objects.get(pk=grant.pk).ends_on == TODAY
-    with pytest.raises(Refused, match="before it starts"):
-        actions.end_role(grant=grant, last_day=date(2031, 1, 1), reason="", by=adam)
+def test_a_site_manager_asks_for_their_own_site_only(riverside: Site, harbour: Site) -> None:
+    mia = person("mia", "site_manager", riverside)
+    assert ask(mia).requested_by == mia
+    with pytest.raises(PermissionDenied):
+        ask(mia, username="other", site=harbour)
+    with pytest.raises(Refused, match="your own site"):
+        ask(mia, username="other", role="safety", site=None)
 
 
-def test_nobody_changes_their_own_rights(adam: User) -> None:
-    own = RoleGrant.objects.get(user=adam)
-    with pytest.raises(Refused, match="own rights"):
-        actions.grant_role(
-            user=adam, role="coordinator", site=None, starts_on=TODAY, ends_on=None, reason="", by=adam
-        )
-    with pytest.raises(Refused, match="own rights"):
-        actions.end_role(grant=own, last_day=TODAY, reason="", by=adam)
-    with pytest.raises(Refused, match="own rights"):
-        actions.set_active(user=adam, active=False, reason="", by=adam)
-
-
-def test_who_checks_others_does_nothing_else(adam: User, nora: User) -> None:
-    with pytest.raises(Refused, match="no other role"):
-        actions.grant_role(
-            user=nora, role="auditor", site=None, starts_on=TODAY, ends_on=None, reason="", by=adam
-        )
+@pytest.mark.django_db
+def test_when_no_administrator_is_in_force_the_server_makes_one_again(typed, adam: User) -> None:
+    typed(STRONG)
+    create("bea", "administrator")
+    assert not User.objects.filter(username="bea").exists(), "one is in force, so a second person decides"
+    RoleGrant.objects.filter(user=adam).update(ends_on=date(2021, 1, 1))
+    typed(STRONG)
+    assert "first administrator" in create("zoe", "administrator")
+    assert User.objects.get(username="zoe").may("settings.accounts")
 
 
 def test_an_account_switched_off_may_nothing(adam: User, nora: User) -> None:
@@ -149,7 +144,7 @@ def test_an_account_switched_off_may_nothing(adam: User, nora: User) -> None:
 
 def test_a_site_is_saved_from_its_newest_version_only(adam: User, riverside: Site) -> None:
     actions.update_site(site=riverside, version=1, reason="Renamed", by=adam, name="Riverside Hospital")
-    with pytest.raises(Refused, match="Somebody else"):
+    with pytest.raises(ChangedMeanwhile):
         actions.update_site(site=riverside, version=1, reason="Renamed", by=adam, name="Other")
 
 

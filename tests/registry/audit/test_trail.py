@@ -9,7 +9,7 @@ from django.db import DatabaseError, connection, transaction
 from django.test import override_settings
 
 from registry.access.models import RoleGrant, Site, User
-from registry.audit import seals, triggers
+from registry.audit import seals, triggers, verification
 from registry.audit.acting import acting_as, because
 from registry.audit.coverage import EXEMPT, audited_models
 from registry.audit.models import AuditEntry, AuditSeal, SealedEntry
@@ -71,8 +71,8 @@ def test_bulk_update_and_raw_sql_are_caught() -> None:
         with connection.cursor() as cursor:
             cursor.execute("UPDATE access_site SET name = 'By hand' WHERE code = 'C'")
             cursor.executemany(
-                "INSERT INTO access_site (code, name, country, time_zone, closed_weekdays, next_serial, version) "
-                "VALUES (%s, 'x', 'GB', 'Europe/London', '', 1, 1)",
+                "INSERT INTO access_site (code, name, country, time_zone, closed_weekdays, next_serial, version, form_token) "
+                "VALUES (%s, 'x', 'GB', 'Europe/London', '', 1, 1, '')",
                 [("D",), ("E",)],
             )
     assert [len(entries(action)) for action in ("insert", "update")] == [5, 3]
@@ -81,14 +81,15 @@ def test_bulk_update_and_raw_sql_are_caught() -> None:
 def test_insert_or_replace_leaves_a_deletion_and_an_insertion() -> None:
     if connection.vendor != "sqlite":
         statement = (
-            "INSERT INTO access_site (code, name, country, time_zone, closed_weekdays, next_serial, version) VALUES "
-            "('A', 'new', 'GB', 'Europe/London', '', 1, 1) ON CONFLICT (code) DO UPDATE SET name = EXCLUDED.name"
+            "INSERT INTO access_site (code, name, country, time_zone, closed_weekdays, next_serial, version, form_token) VALUES "
+            "('A', 'new', 'GB', 'Europe/London', '', 1, 1, '') ON CONFLICT (code) DO UPDATE SET name = EXCLUDED.name"
         )
         expected = ["insert", "update"]
     else:
         statement = (
-            "INSERT OR REPLACE INTO access_site (code, name, country, time_zone, closed_weekdays, next_serial, version) "
-            "VALUES ('A', 'new', 'GB', 'Europe/London', '', 1, 1)"
+            "INSERT OR REPLACE INTO access_site "
+            "(code, name, country, time_zone, closed_weekdays, next_serial, version, form_token) "
+            "VALUES ('A', 'new', 'GB', 'Europe/London', '', 1, 1, '')"
         )
         expected = ["insert", "delete", "insert"]
     with acting_as("system:command"):
@@ -105,11 +106,11 @@ def test_copy_is_caught() -> None:
         acting_as("system:command"),
         connection.cursor() as cursor,
         cursor.copy(
-            "COPY access_site (code, name, country, time_zone, closed_weekdays, next_serial, version) FROM STDIN"
+            "COPY access_site (code, name, country, time_zone, closed_weekdays, next_serial, version, form_token) FROM STDIN"
         ) as copy,
     ):
-        copy.write_row(("A", "x", "GB", "Europe/London", "", 1, 1))
-        copy.write_row(("B", "x", "GB", "Europe/London", "", 1, 1))
+        copy.write_row(("A", "x", "GB", "Europe/London", "", 1, 1, ""))
+        copy.write_row(("B", "x", "GB", "Europe/London", "", 1, 1, ""))
     assert len(entries("insert")) == 2
 
 
@@ -159,18 +160,18 @@ def test_a_whole_trail_verifies_sealed_and_unsealed(nora: User) -> None:
         first = seals.seal(now=NOW)
         RoleGrant.objects.filter(user=nora).update(ends_on=date(2032, 1, 1))
         assert first is not None
-        assert seals.verify() == []
+        assert verification.verify() == []
         second = seals.seal(now=NOW)
     assert second is not None
     assert second.digest != first.digest == AuditSeal.objects.get(pk=first.pk).digest
-    assert seals.verify() == []
+    assert verification.verify() == []
     assert seals.seal(now=NOW) is None
 
 
 def test_another_key_finds_every_seal_broken(nora: User) -> None:
     seals.seal(now=NOW)
     with override_settings(AUDIT_KEY="not the key it was sealed with"):
-        assert seals.verify()
+        assert verification.verify()
 
 
 @pytest.mark.parametrize(
@@ -184,8 +185,8 @@ def test_another_key_finds_every_seal_broken(nora: User) -> None:
         ("UPDATE access_site SET name = 'behind the back' WHERE id = {site}", "access_site {site}"),
         ("DELETE FROM access_site WHERE id = {site}", "access_site {site}"),
         (
-            "INSERT INTO access_site (code, name, country, time_zone, closed_weekdays, next_serial, version) "
-            "VALUES ('GHOST', 'x', 'GB', 'Europe/London', '', 1, 1)",
+            "INSERT INTO access_site (code, name, country, time_zone, closed_weekdays, next_serial, version, form_token) "
+            "VALUES ('GHOST', 'x', 'GB', 'Europe/London', '', 1, 1, '')",
             "access_site",
         ),
     ],
@@ -201,7 +202,7 @@ def test_tampering_with_triggers_away_is_found_and_named(attack: str, where: str
     with connection.cursor() as cursor:
         cursor.execute(attack.format(**names))
     triggers.install(connection)
-    problems = seals.verify()
+    problems = verification.verify()
     assert any(where.format(**names) in problem.where for problem in problems)
 
 
@@ -211,7 +212,7 @@ def test_a_missing_or_altered_trigger_is_named() -> None:
         cursor.execute(
             f'DROP TRIGGER "{name}"' + ("" if connection.vendor == "sqlite" else " ON access_site")
         )
-    assert [problem.where for problem in seals.verify()] == [name]
+    assert [problem.where for problem in verification.verify()] == [name]
 
 
 def test_a_made_up_entry_is_refused() -> None:

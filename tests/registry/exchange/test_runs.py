@@ -229,7 +229,9 @@ def test_pages_walk_from_upload_to_history(nora: User, signed_in: Any) -> None:
         assert "Store 2 new and 0 changed rows" in shown
         browser.post(f"/data/imports/{run.pk}/confirm/")
         work()
-        assert "people.csv" in browser.get("/data/imports/").content.decode()
+        listed = browser.get("/data/imports/").content.decode()
+        assert "patients.csv" in listed
+        assert "people.csv" not in listed  # the name a person gave a file may name a person
         assert fresh(run).state == "stored"
 
 

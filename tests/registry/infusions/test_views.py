@@ -145,9 +145,11 @@ def test_every_reason_against_an_order_is_told_with_what_to_do(
 def test_a_correction_says_why_and_keeps_the_first_of_two_savers(
     signed_in: Any, nora: User, rosa: Patient, lot: Lot
 ) -> None:
-    browser, infusion = signed_in(nora), record(rosa, lot)
+    browser, infusion = signed_in(nora), record(rosa, lot, infused_on=datetime.date(2024, 3, 4))
     address = reverse("infusions:correct", args=[infusion.pk])
-    given = day(lot, version="1", reason="Scale was wrong", weight_kg="82")
+    given = day(
+        lot, version="1", reason="Scale was wrong", weight_kg="82", infused_on=f"{infusion.infused_on}"
+    )
     given |= {"dose-INITIAL_FORMS": "1"}
     assert "Write" not in browser.get(address).content.decode()
     assert "required" in browser.post(address, given | {"reason": ""}).content.decode()

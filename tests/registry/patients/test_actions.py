@@ -1,5 +1,6 @@
 """Enrolment keeps what was said, asks where it contradicts itself, and refuses only the impossible."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -22,6 +23,7 @@ from registry.patients.actions import (
     update_enrolment,
 )
 from registry.patients.contacts import ContactFacts, add_contact, contacts_of, end_contact, verify_contact
+from registry.patients.erasing import destroy_key
 from registry.patients.identity import IdentityFacts, find_patients, identity_of
 from registry.patients.models import Consent, Enrolment, Identity, Patient, PatientKey, Query, SearchWord
 from registry.patients.rules import patient_id_is_wellformed
@@ -29,7 +31,6 @@ from registry.patients.signals import patient_enrolled, status_changed
 from registry.patients.status import (
     CannotRecord,
     StatusFacts,
-    erase_identifiers,
     record_status,
 )
 from registry.saving import ChangedMeanwhile
@@ -191,6 +192,9 @@ def test_a_death_is_reported_and_then_confirmed(anna: Patient, nora: User) -> No
     facts = StatusFacts(
         "deceased", "2031-03-12", death_confirmed=True, cause_of_death="Pneumonia", autopsy="not_done"
     )
+    with pytest.raises(CannotRecord, match="say in the reason why"):
+        record_status(patient=anna, facts=facts, by=nora, now=NOW)
+    facts = replace(facts, reason="Certificate seen")
     second = record_status(patient=anna, facts=facts, by=nora, now=NOW)
     assert (second.pk, second.death_confirmed, second.cause_of_death) == (first.pk, True, "Pneumonia")
 
@@ -213,16 +217,12 @@ def test_a_withdrawal_without_a_scope_asks_for_it(anna: Patient) -> None:
     assert "withdrawal_scope_missing" in open_rules()
 
 
-def test_erasure_needs_a_request_and_a_confirmation_and_leaves_the_record(anna: Patient, nora: User) -> None:
+def test_an_erasure_leaves_the_record_and_nobody_to_find(anna: Patient, nora: User) -> None:
     add_contact(patient=anna, facts=ContactFacts("+44 20 7946 0958", valid_from=TODAY), by=nora)
-    with pytest.raises(CannotRecord):
-        erase_identifiers(patient=anna, typed_id=anna.patient_id, by=nora, now=NOW)
     record_status(patient=anna, facts=StatusFacts("withdrawn", "2031-03-05", "erase"), by=nora, now=NOW)
     assert "erasure_waits" in open_rules()
-    with pytest.raises(CannotRecord):
-        erase_identifiers(patient=anna, typed_id="RIV", by=nora, now=NOW)
     assert PatientKey.objects.exists()
-    erase_identifiers(patient=anna, typed_id=anna.patient_id, by=nora, now=NOW)
+    destroy_key(patient=anna, now=NOW)
     assert not identity_of(anna)
     assert [c.value for c in contacts_of(anna)] == [""]
     assert not SearchWord.objects.exists()

@@ -7,9 +7,9 @@ import pytest
 from registry.access.models import Site, User
 from registry.exchange.actions import Report, import_file
 from registry.exchange.resources import Context
+from registry.patients.erasing import destroy_key
 from registry.patients.identity import IdentityFacts, identity_of
 from registry.patients.models import Consent, Enrolment, Identity, Patient, Query, StatusEvent
-from registry.patients.status import erase_identifiers
 from tests.cast import NOW
 
 HEAD = "site,patient_id,local_id,given_name,family_name,birth_date,sex,enrolment_date,consent_version,consent_date,weight_kg"
@@ -147,7 +147,7 @@ def test_an_erased_person_is_not_named_again(bring) -> None:
     bring(ROW)
     bring("RIV-17,withdrawn,2031-03-05,erase,Asked by letter", kind="status")
     patient = Patient.objects.get()
-    erase_identifiers(patient=patient, typed_id="RIV-17", by=None, now=NOW)
+    destroy_key(patient=patient, now=NOW)
     assert bring(ROW, reason="again").errors[0].code == "erased"
     assert Identity.objects.count() == 1
 

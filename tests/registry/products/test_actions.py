@@ -56,7 +56,7 @@ def test_a_lot_with_every_test_passed_is_released_by_product_staff(lot: Lot, pau
     actions.record_release_tests(lot=lot, results=PASSED, by=paul, now=NOW, tested_on=TODAY)
     change(lot, "released", paul)
     lot.refresh_from_db()
-    assert (lot.state, lot.released_on, lot.version) == ("released", TODAY, 2)
+    assert (lot.state, lot.released_on, lot.version) == ("released", TODAY, 3)
 
 
 def test_release_needs_the_tests_and_says_which_are_missing(lot: Lot, paul: User) -> None:

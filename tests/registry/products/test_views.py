@@ -56,20 +56,25 @@ def test_a_nurse_enters_donor_lot_and_tests_and_product_staff_release(
     signed_in: Any, nora: User, paul: User, acting: None
 ) -> None:
     browser = signed_in(nora)
-    browser.post(reverse("products:donor_add"), {"code": "D-7", "sex": "female", "birth_year": "1999"})
+    browser.post(
+        reverse("products:donor_add"),
+        {"code": "D-7", "sex": "female", "birth_year": "1999", "form_token": "d"},
+    )
     given = {
         "code": "UC-7", "donor": Donor.objects.get().pk, "donor_relation": "allogeneic_unrelated",
         "number_of_donors": "1", "tissue_source": "umbilical_cord", "cell_type": "msc",
         "product_type": "undifferentiated", "cryopreserved": "true", "cells_total": "60000000000",
-        "viability_percent": "91", "expires_on": "2033-01-01",
+        "viability_percent": "91", "expires_on": "2033-01-01", "form_token": "l",
     }  # fmt: skip
     browser.post(reverse("products:lot_add"), given)
     lot = Lot.objects.get()
     assert lot.state == "quarantine"
-    browser.post(reverse("products:lot_tests", args=[lot.pk]), PASSED | {"tested_on": "2031-03-01"})
+    browser.post(
+        reverse("products:lot_tests", args=[lot.pk]), PASSED | {"tested_on": "2031-03-01", "version": "1"}
+    )
     assert ReleaseTest.objects.count() == 12
     address = reverse("products:lot_state", args=[lot.pk])
-    change = {"state": "released", "on": "2025-03-01", "reason": "", "version": "1"}
+    change = {"state": "released", "on": "2025-03-01", "reason": "", "version": "2"}
     assert browser.post(address, change).status_code == 403
     assert signed_in(paul).post(address, change).status_code == 302
     lot.refresh_from_db()

@@ -7,7 +7,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from registry import clock
 from registry.access import actions, policy
-from registry.access.models import Site, User
+from registry.access.granting import Refused, holders
+from registry.access.models import Site
 from registry.audit.acting import acting_as
 
 
@@ -38,17 +39,17 @@ class Command(BaseCommand):
         with acting_as("system:command", channel="command"):
             try:
                 self.stdout.write(self._create(person, options["role"], site))
-            except actions.Refused as refusal:
+            except Refused as refusal:
                 raise CommandError(str(refusal), returncode=1) from refusal
 
     def _create(self, person: dict[str, Any], role: str, site: Site | None) -> str:
-        if User.objects.exists():
+        if holders("administrator", now=person["now"]).exists():
             request = actions.request_account(**person, role=role, site=site, by=None)
             return (
-                f"Asked for {request.username}: an administrator opens the account under Settings › Accounts."
+                f"Asked for {request.username}: a second person opens the account under Settings › Requests."
             )
         if role != "administrator":
-            raise actions.Refused("The first account is an administrator: use --role administrator.")
+            raise Refused("Nobody is an administrator yet, or any more: use --role administrator first.")
         user = actions.create_first_administrator(**person)
         return f"{user.username} is the first administrator and can sign in."
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from registry.audit import seals
+from registry.audit import verification
 from registry.audit.models import AuditEntry, AuditSeal
 
 
@@ -15,7 +15,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        problems = seals.verify()
+        problems = verification.verify()
         facts = {
             "whole": not problems,
             "entries": AuditEntry.objects.count(),

@@ -8,7 +8,7 @@ from registry.access.models import Site
 from registry.audit.acting import acting_as
 from registry.audit.actions import record_event
 from registry.exchange.command import person_named
-from registry.exchange.exporting import Scope, export_to
+from registry.exchange.exporting import export_to, scope_of
 from registry.exchange.exports import scope_for
 
 
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         if not scope:
             raise CommandError(f"{by} may not export these rows.", returncode=1)
         now = clock.now()
-        manifest = export_to(options["dir"], scope=Scope(scope, now))
+        manifest = export_to(options["dir"], scope=scope_of(by, scope, now=now))
         rows = {name: file["rows"] for name, file in manifest["files"].items()}
         with acting_as(by or "system:command", channel="command"):
             record_event(action="export", about="export", detail=f"{rows}", now=now)

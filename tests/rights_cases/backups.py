@@ -1,0 +1,3 @@
+from tests.rights_world import Case
+
+CASES = {"backups:status": Case(("status.view",))}
