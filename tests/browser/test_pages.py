@@ -89,23 +89,23 @@ def faults_of(desk: Desk, name: str, *, with_axe: bool) -> list[str]:
 
 def walk(desk: Desk, username: str) -> dict[str, list[str]]:
     """Each page once, in the order a person meets them from the front page."""
-    waiting, met, faults = deque(["/"]), {"desk:home"}, {}
+    waiting, met, faults = deque([("/", "the front page")]), {"desk:home"}, {}
     while waiting and len(met) <= PAGES_AT_MOST:
-        address = waiting.popleft()
+        address, linked_from = waiting.popleft()
         answer = desk.page.goto(address)
         name = name_of(desk.page.url)
         met.add(name)
         with_axe = username in AXE_ON_EVERY_PAGE_OF or name not in seen_by_axe
         wrong = faults_of(desk, name, with_axe=with_axe)
         if answer is None or answer.status >= 400:
-            wrong.append(f"answers {answer and answer.status}")
+            wrong.append(f"answers {answer and answer.status}, linked from {linked_from}")
         if wrong:
             faults[address.replace(desk.site, "")] = wrong
         for link in desk.page.evaluate(FACTS)["links"]:
             target = name_of(link) if link.startswith(desk.site) else ""
             if target and target not in met | NOT_PAGES:
                 met.add(target)
-                waiting.append(link)
+                waiting.append((link, address))
     return faults
 
 

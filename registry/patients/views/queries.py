@@ -122,6 +122,7 @@ def _page(
         "answer_form": answer_form, "close_form": close_form,
         "may_answer": found.status == Query.State.OPEN and user.may("queries.answer", found.site_id),
         "may_close": standing and user.may("queries.close", found.site_id),
+        "may_open_patient": found.patient is not None and user.may("patients.view", found.patient.site_id),
         "facts": _facts(found),
         "breadcrumbs": [
             {"label": "Queries", "url": reverse("patients:query_list")}, {"label": f"Query {found.pk}", "url": ""},

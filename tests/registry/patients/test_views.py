@@ -10,7 +10,8 @@ from registry.audit.models import AuditEntry
 from registry.patients.actions import ConsentFacts, EnrolmentFacts, NewPatient, enrol_patients
 from registry.patients.identity import IdentityFacts, identity_of
 from registry.patients.models import Consent, ContactPoint, Enrolment, Patient, PatientKey, Query, StatusEvent
-from tests.cast import NOW, TODAY
+from registry.patients.queries import QueryFacts, open_queries
+from tests.cast import NOW, TODAY, person
 
 TOKEN = "a" * 32
 
@@ -232,6 +233,19 @@ def test_queries_are_answered_by_the_site_and_closed_by_the_monitor(
     signed_in(mona).post(f"{url}close/", {"because": "Seen"})
     query.refresh_from_db()
     assert (query.status, query.closed_by) == ("closed", mona)
+
+
+def test_a_query_links_to_the_record_for_those_who_may_open_it(anna, riverside, nora, signed_in) -> None:
+    asked = QueryFacts(
+        kind="deviation", rule="late", record=f"patients.patient:{anna.pk}", reason="Late",
+        site_id=riverside.pk, patient_id=anna.pk,
+    )  # fmt: skip
+    [query] = open_queries([asked], now=NOW)
+    url, link = f"/patients/queries/{query.pk}/", 'href="/patients/RIV-1/"'
+    assert link in text(signed_in(nora), url)
+    seen_by_laboratory = text(signed_in(person("lena", "laboratory", riverside)), url)
+    assert "RIV-1" in seen_by_laboratory
+    assert link not in seen_by_laboratory
 
 
 def test_a_record_tells_its_history_in_words_without_identifiers(anna, nora, hana, adam, signed_in) -> None:
