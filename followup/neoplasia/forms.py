@@ -20,6 +20,7 @@ from followup.neoplasia.rules import (
     is_topography,
     items_for,
 )
+from followup.safety.models import Expectedness, Relatedness
 from followup.schedule.models import ContactMode
 from registry.access.models import Site
 from registry.partial_dates import is_partial_date
@@ -222,6 +223,26 @@ class NoteForm(forms.Form):
     form_token = forms.CharField(max_length=40, widget=forms.HiddenInput, initial=new_token)
 
 
+class AssessmentForm(forms.Form):
+    relatedness_cells = forms.ChoiceField(
+        label="Related to the cells", choices=[("", "Choose"), *Relatedness.choices]
+    )
+    relatedness_procedure = forms.ChoiceField(
+        label="Related to the procedure",
+        choices=[("", "Choose"), *Relatedness.choices],
+        help_text="Puncture, catheter, infusion itself.",
+    )
+    expectedness = forms.ChoiceField(
+        label="Expected",
+        choices=[("", "Choose"), *Expectedness.choices],
+        help_text="Judged against the reference safety information in force.",
+    )
+    reason = forms.CharField(
+        label="Why you judge it so", max_length=500, widget=forms.Textarea(attrs={"rows": 4})
+    )
+    version = forms.IntegerField(widget=forms.HiddenInput)
+
+
 class ReasonForm(forms.Form):
     reason = forms.CharField(label="Why it is opened again", max_length=300)
     version = forms.IntegerField(widget=forms.HiddenInput)
@@ -235,6 +256,7 @@ class CaseFilter(forms.Form):
         label="that are",
         required=False,
         choices=[("", "open or closed"), ("open", "open"), ("malignant", "malignant"),
+                 ("unassessed", "not assessed by a safety officer"),
                  ("incident", "found after the first infusion")],
     )  # fmt: skip
 

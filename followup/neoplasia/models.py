@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from followup.safety.models import AdverseEvent
+from followup.safety.models import AdverseEvent, Expectedness, Relatedness
 from followup.schedule.models import ContactMode, Visit
 from registry.access.models import Site, SiteScopedQuerySet
 from registry.patients.models import PartialDateField, Patient
@@ -121,6 +121,14 @@ class Neoplasm(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
     conclusion = models.TextField(blank=True)
+    # The safety officer's latest verdict; blank until there is one.
+    relatedness_cells = models.CharField(
+        max_length=12, choices=Relatedness.choices, blank=True, editable=False
+    )
+    relatedness_procedure = models.CharField(
+        max_length=12, choices=Relatedness.choices, blank=True, editable=False
+    )
+    expectedness = models.CharField(max_length=10, choices=Expectedness.choices, blank=True, editable=False)
     form_token = models.CharField(max_length=40, blank=True, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
 
@@ -145,6 +153,26 @@ class Neoplasm(models.Model):
     @property
     def is_open(self) -> bool:
         return self.status in self.OPEN
+
+
+class NeoplasmAssessment(models.Model):
+    """The safety officer's verdict on a neoplasm as it stood, with the reason. Added to, never edited."""
+
+    neoplasm = models.ForeignKey(Neoplasm, on_delete=models.PROTECT, related_name="assessments")
+    case_status = models.CharField(max_length=13, choices=Neoplasm.Status.choices)
+    relatedness_cells = models.CharField(max_length=12, choices=Relatedness.choices)
+    relatedness_procedure = models.CharField(max_length=12, choices=Relatedness.choices)
+    expectedness = models.CharField(max_length=10, choices=Expectedness.choices)
+    reason = models.CharField(max_length=500)
+    assessed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    assessed_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["neoplasm", "assessed_at", "pk"]
+        constraints = [models.CheckConstraint(condition=~Q(reason=""), name="neoplasm_assessment_says_why")]
+
+    def __str__(self) -> str:
+        return f"Safety officer: {self.get_relatedness_cells_display()}"
 
 
 class WorkUpNote(models.Model):

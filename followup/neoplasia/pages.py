@@ -52,6 +52,8 @@ def filtered(cases: QuerySet[Neoplasm], asked: dict[str, Any]) -> QuerySet[Neopl
         cases = cases.filter(status__in=Neoplasm.OPEN)
     elif which == "malignant":
         cases = cases.filter(status=Neoplasm.Status.MALIGNANT)
+    elif which == "unassessed":
+        cases = cases.filter(relatedness_cells="").exclude(status=Neoplasm.Status.EXCLUDED)
     elif which == "incident":
         cases = cases.filter(is_incident=True)
     return cases.select_related("patient", "site").order_by("closed_on", "-suspected_on", "-pk")

@@ -1,5 +1,5 @@
 """What signing the outcome of a suspicion signs: the case as closed and each step of its work-up. A check held at a
-visit belongs to what is signed of that visit.
+visit belongs to what is signed of that visit. The safety officer's assessment is that officer's own statement.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from django.urls import reverse
 
+from followup.neoplasia.actions.assessing import VERDICT
 from followup.neoplasia.models import CheckItem, NeoplasiaCheck, Neoplasm, WorkUpNote
 from followup.schedule.models import Visit
 from registry.partial_dates import in_words
@@ -30,6 +31,7 @@ def register_outcomes() -> None:
                     lambda pk: Neoplasm.objects.filter(pk=pk),
                     lambda row: [int(row["id"])],
                     lambda row: f"Case {row['case_ref']}",
+                    left_out=dict.fromkeys(VERDICT, "the safety officer's own statement, not the signer's"),
                 ),
                 Kind(
                     WorkUpNote,

@@ -14,5 +14,6 @@ urlpatterns = [
     path("cases/<int:pk>/update/", views.case_update, name="case_update"),
     path("cases/<int:pk>/close/", views.case_close, name="case_close"),
     path("cases/<int:pk>/reopen/", views.case_reopen, name="case_reopen"),
+    path("cases/<int:pk>/assess/", views.case_assess, name="case_assess"),
     path("cases/<int:pk>/event/", views.case_event, name="case_event"),
 ]

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 
 from followup.neoplasia import actions, pages
 from followup.neoplasia.forms import (
+    AssessmentForm,
     CaseFilter,
     CheckForm,
     CloseForm,
@@ -178,6 +179,7 @@ def _case_page(request: HttpRequest, shown: Neoplasm, note_form: NoteForm) -> Ht
         "close_by": pages.close_by(shown),
         "today": clock.local_date(now, shown.site.time_zone),
         "queries": pages.open_queries_about(shown, user),
+        "assessments": shown.assessments.select_related("assessed_by").order_by("-assessed_at", "-pk"),
         "notes": shown.notes.select_related("recorded_by").order_by("on_date", "pk"),
         "note_form": note_form,
         "needs_event": actions.needs_event(shown),
@@ -185,6 +187,7 @@ def _case_page(request: HttpRequest, shown: Neoplasm, note_form: NoteForm) -> Ht
         "may_record": user.may("neoplasia.record", shown.site_id),
         "may_report_event": user.may("events.record", shown.site_id),
         "may_see_history": user.may("audit.view", shown.site_id),
+        "may_assess": user.may("neoplasia.assess", shown.site_id),
         "may_close": user.may("neoplasia.close", shown.site_id),
         "breadcrumbs": pages.crumbs(shown),
         "now": now,
@@ -245,6 +248,24 @@ def case_reopen(request: HttpRequest, pk: int) -> HttpResponse:
     lead = "The task returns to Today, and further infusions are held again."
     form = ReasonForm(request.POST or None, initial=_standing(stored, ReasonForm))
     return _case_form(request, stored, form, save, title="Reopen", submit_label="Reopen the case", lead=lead)
+
+
+@needs("neoplasia.assess")
+def case_assess(request: HttpRequest, pk: int) -> HttpResponse:
+    user, now = signed_in(request), clock.now()
+    stored = _case(user, pk, "neoplasia.assess")
+
+    def save(entered: dict[str, Any]) -> None:
+        reason, version = entered.pop("reason"), entered.pop("version")
+        actions.assess_neoplasm(
+            case=stored, verdict=entered, version=version, reason=reason, by=user, now=now
+        )
+
+    lead = "Judged as the case stands now. It is also your assessment of its adverse event, where one is recorded."
+    form = AssessmentForm(request.POST or None, initial=_standing(stored, AssessmentForm))
+    return _case_form(
+        request, stored, form, save, title="Assess", submit_label="Save the assessment", lead=lead
+    )
 
 
 @needs("events.record")

@@ -241,6 +241,8 @@ def _listed(case: Case) -> shape.NeoplasmRow:
         "morphology": morphology if is_diagnosed else "",
         "behaviour": f"/{behaviour}" if is_diagnosed and behaviour else "",
         "donor_origin": record.get_donor_origin_display() if record.donor_origin else "not tested",
+        "relatedness_cells": record.relatedness_cells,
+        "relatedness_procedure": record.relatedness_procedure,
         "is_counted": case.is_counted,
         "why_not_counted": case.why_not,
     }

@@ -183,6 +183,8 @@ class NeoplasmRow(TypedDict):
     morphology: str
     behaviour: str
     donor_origin: str
+    relatedness_cells: NotRequired[str]  # reports frozen before 0.2.0 say nothing of it
+    relatedness_procedure: NotRequired[str]
     is_counted: bool
     why_not_counted: str
 

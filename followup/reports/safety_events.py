@@ -173,7 +173,6 @@ def _fatal_table(numbers: SafetyNumbers) -> Block:
 def _serious_cells(row: EventListingRow) -> Sequence[str]:
     marks = ("*" if row["in_period"] else "") + ("#" if row["is_contradictory"] else "")
     age = "age unknown" if row["age_years"] is None else f"{row['age_years']} y"
-    judged = f"{label(row['relatedness_cells'] or 'not assessed')} / {label(row['relatedness_procedure'] or 'not assessed')}"
     return (
         row["event_ref"] + marks,
         f"{row['patient_id']}, {label(row['sex'])}, {age}",
@@ -182,9 +181,13 @@ def _serious_cells(row: EventListingRow) -> Sequence[str]:
         day(row["onset_date"]),
         count(row["days_since_last_infusion"]),
         ", ".join(label(c) for c in row["criteria"]) or "–",
-        judged,
+        _judged(row["relatedness_cells"], row["relatedness_procedure"]),
         label(row["outcome"]),
     )
+
+
+def _judged(cells: str | None, procedure: str | None) -> str:
+    return f"{label(cells or 'not assessed')} / {label(procedure or 'not assessed')}"
 
 
 def special_interest_table(numbers: SafetyNumbers) -> Block:
@@ -279,6 +282,7 @@ def _neoplasm_listing_table(numbers: SafetyNumbers) -> Block:
             num("Since first infusion", "months"),
             text("Site / type"),
             text("Donor origin"),
+            text("Cells / procedure"),
             text("Counted"),
         ],
         [
@@ -291,10 +295,14 @@ def _neoplasm_listing_table(numbers: SafetyNumbers) -> Block:
                 count(r["months_since_first_infusion"]),
                 f"{r['topography']} {r['morphology']}{r['behaviour']}".strip() or "–",
                 r["donor_origin"],
+                "–"
+                if r["status"] == "excluded"
+                else _judged(r.get("relatedness_cells"), r.get("relatedness_procedure")),
                 "yes" if r["is_counted"] else f"no: {r['why_not_counted']}",
             )
             for r in neoplasia["listing"]
         ],
         empty="No suspicion of neoplasia was raised.",
         width="dense",
+        notes=["Cells / procedure: the safety officer's assessment, as it stood when the report was made."],
     )

@@ -114,6 +114,7 @@ ACTS: dict[str, Act] = {
     "neoplasia.view": _act("Read neoplasia checks and neoplasms", own=SITE_READERS, everywhere=WIDE_READERS),
     "neoplasia.record": _act("Record a neoplasia check", own=CARE),
     "neoplasia.close": _act("Close a suspicion with its outcome", own="investigator"),
+    "neoplasia.assess": _act("Judge relation and expectedness of a neoplasm", everywhere="safety"),
     "queries.view": _act("Read queries and deviations", own=f"{SITE_READERS} laboratory product",
                          everywhere=WIDE_READERS),
     "queries.raise": _act("Raise a query", own="monitor", everywhere="safety coordinator"),

@@ -136,6 +136,7 @@ def _grant(world: World) -> models.Model:
 JUDGED = {
     "relatedness_cells": "possible", "relatedness_procedure": "unlikely", "expectedness": "unexpected", "is_serious": "no",
 }  # fmt: skip
+VERDICT = {name: value for name, value in JUDGED.items() if name != "is_serious"}
 DECISION = {"reason": WHY}
 SAVE = {"step": "save"}
 STOP = {"stop_date": "2026-02-01"}
@@ -194,6 +195,9 @@ EDITS: dict[str, Editing] = {
     "neoplasia:case_close": Editing(
         "investigator", _case, {"status": "excluded", "conclusion": "Scan"}, {"status": "undetermined", "conclusion": "Lost"},
         "How the conclusion was reached", reason="conclusion", decides=True,
+    ),
+    "neoplasia:case_assess": Editing(
+        "safety", _case, VERDICT, VERDICT | {"relatedness_cells": "certain"}, "Related to the cells"
     ),
     "neoplasia:case_reopen": Editing("investigator", _closed, DECISION, DECISION, decides=True),
     "access:site_edit": Editing(

@@ -13,5 +13,6 @@ CASES = {
     "neoplasia:case_update": Case(("neoplasia.record",), of_row(Neoplasm)),
     "neoplasia:case_close": Case(("neoplasia.close",), of_row(Neoplasm)),
     "neoplasia:case_reopen": Case(("neoplasia.close",), of_row(Neoplasm)),
+    "neoplasia:case_assess": Case(("neoplasia.assess",), of_row(Neoplasm)),
     "neoplasia:case_event": Case(("events.record",), of_row(Neoplasm)),
 }

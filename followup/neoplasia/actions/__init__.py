@@ -1,5 +1,6 @@
 """Everything that changes neoplasia records, by topic: the check, the case, and what follows from a case."""
 
+from followup.neoplasia.actions.assessing import assess_neoplasm
 from followup.neoplasia.actions.cases import (
     add_work_up_note,
     close_neoplasm,
@@ -14,6 +15,7 @@ from followup.neoplasia.actions.listening import report_from_events, review_inci
 
 __all__ = [
     "add_work_up_note",
+    "assess_neoplasm",
     "close_neoplasm",
     "last_examined_on",
     "needs_event",

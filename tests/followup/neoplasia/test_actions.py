@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 
 from followup.neoplasia.actions import (
     add_work_up_note,
+    assess_neoplasm,
     close_neoplasm,
     last_examined_on,
     record_case_event,
@@ -20,6 +21,7 @@ from followup.neoplasia.actions import (
 from followup.neoplasia.models import CheckItem, NeoplasiaCheck, Neoplasm
 from followup.safety.models import AdverseEvent
 from followup.schedule.models import Visit, VisitAssessment, WorkItem
+from registry.audit.models import AuditEntry
 from registry.infusions.models import Infusion, InfusionHold
 from registry.infusions.signals import infusions_recorded
 from registry.patients.models import Patient, Query
@@ -287,6 +289,70 @@ def test_reporting_a_cancer_as_an_event_does_not_open_a_second_case(maria, nora,
     record_case_event(case=case, by=ines, now=NOW)
     assert Neoplasm.objects.count() == 1
     assert AdverseEvent.objects.count() == 1
+
+
+VERDICT = {"relatedness_cells": "unlikely", "relatedness_procedure": "unlikely", "expectedness": "unexpected"}
+
+
+def assess(case, by, **changes):
+    case.refresh_from_db()
+    return assess_neoplasm(
+        case=case, verdict=VERDICT | changes, version=case.version, reason="Other histology", by=by, now=NOW
+    )
+
+
+def test_a_safety_officer_assesses_a_case_of_any_site(suspicion, sami):
+    assess(suspicion, sami)
+    assess(suspicion, sami, relatedness_cells="possible")
+    suspicion.refresh_from_db()
+    assert suspicion.relatedness_cells == "possible", "the latest verdict is in force"
+    kept = list(suspicion.assessments.values_list("relatedness_cells", "case_status"))
+    assert kept == [("unlikely", "suspected"), ("possible", "suspected")]
+    assert suspicion.is_open
+    entry = AuditEntry.objects.filter(table_name="neoplasia_neoplasmassessment").latest("id")
+    assert (entry.reason, entry.about_patient) == ("Other histology", suspicion.patient_id)
+
+
+def test_nobody_else_assesses_a_neoplasm(suspicion, nora, ines, mona, cora):
+    for person in (nora, ines, mona, cora):
+        with pytest.raises(PermissionDenied):
+            assess(suspicion, person)
+    assert not suspicion.assessments.exists()
+
+
+def test_the_verdict_stands_at_its_adverse_event_too(maria, nora, ines, sami):
+    case = report(maria, nora)
+    close(case, ines, MALIGNANT | {"diagnosed_on": "2030"})
+    event = record_case_event(case=case, by=ines, now=NOW)
+    assess(case, sami)
+    (verdict,) = event.assessments.all()
+    assert (verdict.capacity, verdict.relatedness_cells, verdict.is_serious) == ("sponsor", "unlikely", True)
+    assert verdict.seriousness_criteria == "medically_important"
+    event.refresh_from_db()
+    assert event.is_assessed
+
+
+def test_an_event_withdrawn_as_a_mistake_is_left_alone(maria, nora, ines, sami):
+    case = report(maria, nora)
+    close(case, ines, MALIGNANT | {"diagnosed_on": "2030"})
+    event = record_case_event(case=case, by=ines, now=NOW)
+    AdverseEvent.objects.update(withdrawn_at=NOW, withdrawn_because="Twice")
+    assess(case, sami)
+    assert not event.assessments.exists()
+
+
+def test_an_assessment_of_what_was_changed_meanwhile_is_asked_again(suspicion, sami, ines):
+    version = suspicion.version
+    close(suspicion, ines, EXCLUDED)
+    with pytest.raises(ChangedMeanwhile):
+        assess_neoplasm(case=suspicion, verdict=VERDICT, version=version, reason="x", by=sami, now=NOW)
+    assert not suspicion.assessments.exists()
+
+
+def test_an_assessment_says_why(suspicion, sami):
+    assess(suspicion, sami)
+    with pytest.raises(IntegrityError, match="neoplasm_assessment_says_why"), transaction.atomic():
+        suspicion.assessments.update(reason="")
 
 
 @pytest.mark.parametrize(

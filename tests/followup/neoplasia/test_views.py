@@ -135,6 +135,24 @@ def test_only_an_investigator_opens_the_closing_form(case, nora, mona, signed_in
     assert signed_in(mona).get(reverse("neoplasia:case_update", args=[case.pk])).status_code == 403
 
 
+def test_a_safety_officer_assesses_on_the_page_of_the_case(case, nora, sami, signed_in):
+    browser = signed_in(sami)
+    shown, address = (reverse(f"neoplasia:{name}", args=[case.pk]) for name in ("case", "case_assess"))
+    assert "counts as related and unexpected" in page(browser.get(shown))
+    listed = {"which": "unassessed"}
+    assert case.case_ref in page(browser.get(reverse("neoplasia:case_list"), listed))
+    verdict = {
+        "relatedness_cells": "unlikely", "relatedness_procedure": "unlikely", "expectedness": "expected",
+        "reason": "Known before", "version": str(case.version),
+    }  # fmt: skip
+    assert "This field is required" in page(browser.post(address, verdict | {"relatedness_cells": ""}))
+    assert "Known before" in page(browser.post(address, verdict, follow=True))
+    nurse = signed_in(nora)
+    assert "Known before" in page(nurse.get(shown))
+    assert address not in page(nurse.get(shown))
+    assert case.case_ref not in page(browser.get(reverse("neoplasia:case_list"), listed))
+
+
 def test_both_tables_go_out(maria, case, nora, signed_in, tmp_path):
     signed_in(nora).post(reverse("neoplasia:check_add_any", args=[maria.patient_id]), form())
     export_to(tmp_path, scope=Scope(sites=nora.scope("neoplasia.view"), now=NOW))

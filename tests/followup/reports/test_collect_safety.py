@@ -14,6 +14,7 @@ from scipy.stats import chi2
 from followup.reports.collect_safety import collect_safety
 from followup.reports.numbers import canonical_json
 from followup.reports.rules import numbers_add_up
+from followup.reports.safety_events import neoplasia_blocks
 from followup.schedule.models import Visit
 from tests.followup.reports import people
 
@@ -209,6 +210,19 @@ def test_each_case_is_listed_with_why_it_does_not_count(small):
     assert rates(numbers)["status_known"]["cases"] == 2
     row = next(row for row in numbers["reconciliation"] if row["record"] == "neoplasia cases")
     assert (row["in_registry"], row["counted"]) == (9, 2)
+
+
+def test_the_safety_officers_assessment_stands_beside_each_case(small):
+    people.case(
+        small["a"], "N-JUDGED", "suspected", "2030-06-01", relatedness_cells="unlikely", relatedness_procedure="possible"
+    )  # fmt: skip
+    people.case(small["c"], "N-OPEN", "suspected", "2030-07-01")
+    numbers = collect()
+    table = next(
+        block for block in neoplasia_blocks(numbers) if block.get("caption") == "All suspicions and cases"
+    )
+    said = {row["cells"][0]["text"]: row["cells"][8]["text"] for row in table["rows"]}
+    assert said == {"N-JUDGED": "unlikely / possible", "N-OPEN": "not assessed / not assessed"}
 
 
 def test_a_conclusion_after_the_cut_off_is_not_known_yet(small):

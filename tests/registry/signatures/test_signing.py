@@ -12,6 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, IntegrityError, connection, models, transaction
 from django.test import Client
 
+from followup.neoplasia.actions import assess_neoplasm
 from followup.safety.models import AdverseEvent
 from registry.access.models import RoleGrant, User
 from registry.audit.acting import acting_as
@@ -241,6 +242,20 @@ def test_an_investigator_of_another_site_and_a_report_of_all_sites(
 def test_the_registry_itself_never_signs(actor: str, event: AdverseEvent, ines: User) -> None:
     with acting_as(actor), pytest.raises(PermissionDenied):
         sign(row=event, meaning="review", digest=content_of(event).sha256, form_token="x", by=ines, now=NOW)
+
+
+def test_the_safety_officers_assessment_leaves_the_signed_outcome_as_it_is(
+    riverside: Any, ines: User, sami: User
+) -> None:
+    case = MAKERS["neoplasia.neoplasm"](riverside, ines)
+    signed = content_of(case).sha256
+    verdict = {
+        "relatedness_cells": "unlikely",
+        "relatedness_procedure": "unlikely",
+        "expectedness": "unexpected",
+    }
+    assess_neoplasm(case=case, verdict=verdict, version=case.version, reason="Adenoma", by=sami, now=NOW)
+    assert content_of(case).sha256 == signed
 
 
 def test_what_is_not_finished_is_not_signed(riverside: Any, ines: User, sami: User, signed_in: Any) -> None:

@@ -104,6 +104,7 @@ def test_everything_that_hangs_on_a_patient_is_found_with_them(world: World) -> 
         for label, given in (
             ("labs.LabResult", {}), ("neoplasia.CheckItem", {}), ("schedule.VisitAssessment", {}),
             ("safety.EventAssessment", {}), ("infusions.InfusionDose", {}), ("neoplasia.WorkUpNote", {}),
+            ("neoplasia.NeoplasmAssessment", {}),
         )
     ]  # fmt: skip
     for row in made:
