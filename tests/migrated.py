@@ -1,0 +1,70 @@
+"""The migrated test database, kept between runs: a single test then starts in seconds.
+
+Only the embedded database is kept, and only while every migration and every package is the same; a clean clone has none.
+Only tables are kept. What follows a migration (triggers, the plan and its trail) is made anew each time, with this run's keys.
+"""
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import django
+import pytest
+from django.conf import settings
+from django.db import connection
+
+KEPT_IN = Path(settings.BASE_DIR) / ".pytest_cache" / "migrated"
+
+
+def kept_file() -> Path:
+    root = Path(settings.BASE_DIR)
+    migrations = [
+        path for wing in ("registry", "followup") for path in root.glob(f"{wing}/*/migrations/*.py")
+    ]
+    seen = hashlib.sha256(django.get_version().encode())
+    for path in [root / "requirements.lock", *sorted(migrations)]:
+        seen.update(str(path.relative_to(root)).encode() + path.read_bytes())
+    return KEPT_IN / f"{seen.hexdigest()[:32]}.sqlite3"
+
+
+def keep(source: sqlite3.Connection, file: Path) -> None:
+    KEPT_IN.mkdir(parents=True, exist_ok=True)
+    for old in KEPT_IN.glob("*.sqlite3"):
+        old.unlink(missing_ok=True)
+    unfinished = file.with_suffix(f".{os.getpid()}")
+    with closing(sqlite3.connect(unfinished)) as target:
+        source.backup(target)
+        made = target.execute(
+            "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'trigger') ORDER BY type DESC"
+        )
+        for kind, name in made.fetchall():
+            if kind == "trigger":
+                target.execute(f'DROP TRIGGER "{name}"')
+            elif name != "django_migrations":
+                target.execute(f'DELETE FROM "{name}"')  # noqa: S608 - a name out of the schema
+        target.commit()
+    unfinished.replace(file)  # two workers may keep it at once
+
+
+@pytest.fixture(scope="session")
+def embedded_schema(django_db_modify_db_settings: None) -> Iterator[None]:
+    """Stands in memory before Django makes its test database there, which then finds every migration applied."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    name, file = connection.creation._get_test_db_name(), kept_file()
+    with closing(sqlite3.connect(name, uri=True)) as memory:  # open for as long as the tests run
+        if file.exists():
+            with closing(sqlite3.connect(file)) as source:
+                source.backup(memory)
+        yield
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(embedded_schema: None, django_db_setup: None) -> None:
+    if connection.vendor == "sqlite" and not kept_file().exists():
+        with closing(sqlite3.connect(connection.settings_dict["NAME"], uri=True)) as made:
+            keep(made, kept_file())
