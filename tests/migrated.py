@@ -55,7 +55,7 @@ def embedded_schema(django_db_modify_db_settings: None) -> Iterator[None]:
     if connection.vendor != "sqlite":
         yield
         return
-    name, file = connection.creation._get_test_db_name(), kept_file()
+    name, file = connection.creation.test_db_signature()[-1], kept_file()
     with closing(sqlite3.connect(name, uri=True)) as memory:  # open for as long as the tests run
         if file.exists():
             with closing(sqlite3.connect(file)) as source:
