@@ -57,8 +57,8 @@ def catch_up_without_sending(*, now: datetime, by: Actor | str) -> None:
 
 
 def _sweep(totals: Totals, *, as_of: datetime, clock: Clock, by: Actor | str, send: bool = True) -> None:
+    repair_plans(as_of, by=by)
     with acting_as(by, channel="sweep"):
-        repair_plans(as_of)
         judge_new(now=as_of)
         repair_sites(now=as_of)
     plan = SitePlan.read()

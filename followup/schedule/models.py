@@ -59,7 +59,7 @@ class Fixed(models.Model):
 
 
 class FollowUpPlan(Fixed):
-    """A version of the plan, kept as the very text that was loaded; never changed, only followed by a newer one."""
+    """A version of the plan, kept as the very text that was put in force; never changed, only followed by a newer one."""
 
     code = models.CharField(max_length=40)
     version = models.PositiveIntegerField()
@@ -102,6 +102,22 @@ class Timepoint(Fixed):
 
     def __str__(self) -> str:
         return self.label
+
+
+class FollowedPlan(models.Model):
+    """The version of the plan that a patient's visits agree with; the repair finds by it whom a new version has not reached."""
+
+    patient = models.OneToOneField(Patient, on_delete=models.PROTECT, related_name="followed_plan")
+    plan = models.ForeignKey(FollowUpPlan, on_delete=models.PROTECT, related_name="+")
+    planned_until = models.DateField(
+        null=True, help_text="Of a plan for life: its visits are planned up to this day"
+    )
+
+    class Meta:
+        ordering = ["patient"]
+
+    def __str__(self) -> str:
+        return f"{self.patient}: {self.plan}"
 
 
 class VisitQuerySet(SiteScopedQuerySet["Visit"]):

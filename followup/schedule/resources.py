@@ -9,10 +9,11 @@ from datetime import date
 from typing import ClassVar
 
 from followup.schedule.actions.deviations import OUT_OF_WINDOW, visit_query
-from followup.schedule.actions.plans import current_plan
+from followup.schedule.actions.differences import is_retired
+from followup.schedule.actions.plans import plan_in_force
 from followup.schedule.actions.recording import verdict
 from followup.schedule.actions.status import BY_STATUS
-from followup.schedule.models import ContactMode, Visit, VisitAssessment
+from followup.schedule.models import ContactMode, Timepoint, Visit, VisitAssessment
 from followup.schedule.rules import VisitOption, choose_visit
 from registry.batches import batches
 from registry.clock import local_date
@@ -54,7 +55,10 @@ class VisitResource(StagedResource):
 
     def load(self, rows: list[Row]) -> None:
         self.patients = patients_in_reach((row["patient_id"] for row in rows), self.scope)
-        self.codes = {code.upper(): code for code in current_plan().timepoints}
+        # Of every version that was ever followed: a file may tell of what was planned before.
+        known = Timepoint.objects.order_by("plan", "position").values_list("code", flat=True)
+        self.codes = {code.upper(): code for code in known}
+        self.in_force = list(plan_in_force().timepoints.values_list("code", flat=True))
         self.found: dict[int, Found] = {}
         usable = [row for row in rows if self._is_usable(row)]
         ids = sorted({self._patient(row).pk for row in usable})
@@ -94,7 +98,7 @@ class VisitResource(StagedResource):
             row.refuse(
                 "visit_code",
                 "unknown_visit_code",
-                f"is not a visit of the plan: {', '.join(self.codes.values())}",
+                f"is not a visit of the plan: {', '.join(self.in_force)}",
             )
         if row["actual_date"] > local_date(self.context.now, patient.site.time_zone):
             row.refuse("actual_date", "in_future", "has not come yet at the patient's site")
@@ -229,14 +233,14 @@ def _visits(patient_ids: list[int]) -> defaultdict[int, list[Visit]]:
 
 
 def _is_open(visit: Visit) -> bool:
-    """Waiting to be held. What a status closed may still have happened before; what a person closed stays."""
+    """Waiting to be held. What a status or a newer plan closed may still have happened; what a person closed stays."""
     closed_by_status = visit.state == Visit.State.NOT_REQUIRED and visit.state_reason.startswith(BY_STATUS)
-    waiting = visit.state == Visit.State.PLANNED or closed_by_status
+    waiting = visit.state == Visit.State.PLANNED or closed_by_status or is_retired(visit)
     return bool(visit.visit_code) and waiting and visit.actual_date is None
 
 
 def _fitting(visits: list[Visit], on: date) -> Visit | None:
-    chosen = choose_visit(_options(visits), on)
+    chosen = choose_visit(_options([visit for visit in visits if not is_retired(visit)]), on)
     return chosen.ref if chosen and isinstance(chosen.ref, Visit) else None
 
 

@@ -99,21 +99,32 @@ class PlannedVisit:
 
 
 def planned_visits(
-    plan: Plan, enrolled_on: date, infusions: Iterable[tuple[InfusionId, date]]
+    plan: Plan,
+    enrolled_on: date,
+    infusions: Iterable[tuple[InfusionId, date]],
+    *,
+    life_until: date | None = None,
 ) -> list[PlannedVisit]:
     """Every visit the plan asks of a patient with these infusions (id, site-local date), in order of target
     date.
 
     The same whatever the order in which the infusions are given. Without an infusion only the visits
-    anchored on enrolment.
+    anchored on enrolment. Of the visits “for life” those with a target up to `life_until`, or all.
     """
     ordered = sorted(infusions, key=_infusion_order)
     visits = [
         _planned_visit(timepoint, sequence, anchor_id, anchor_date)
         for timepoint in plan.timepoints
         for sequence, anchor_id, anchor_date in _anchors(timepoint.anchor, enrolled_on, ordered)
+        if _is_near(timepoint, anchor_date, life_until)
     ]
     return sorted(visits, key=lambda visit: (visit.target, visit.opens, visit.code, visit.sequence))
+
+
+def _is_near(timepoint: Timepoint, anchor: date, life_until: date | None) -> bool:
+    if not timepoint.is_for_life or life_until is None:
+        return True
+    return add_offset(anchor, timepoint.offset_value, timepoint.offset_unit) <= life_until
 
 
 def _infusion_order(infusion: tuple[InfusionId, date]) -> tuple[date, int, str]:

@@ -2,9 +2,10 @@
 
 from followup.schedule.actions.arranging import add_unscheduled, book, log_contact_attempt
 from followup.schedule.actions.deciding import mark_missed, mark_not_required, reopen
-from followup.schedule.actions.planning import Planned, plan_visits, repair_plans
-from followup.schedule.actions.plans import assessment_labels, current_plan, ensure_default_plan
+from followup.schedule.actions.planning import Planned, plan_visits
+from followup.schedule.actions.plans import assessment_labels, current_plan, ensure_default_plan, load_plan
 from followup.schedule.actions.recording import Answer, record_visit
+from followup.schedule.actions.repairing import repair_plans
 from followup.schedule.actions.status import apply_status
 from followup.schedule.actions.work_items import (
     close_items_of_closed_queries,
@@ -27,6 +28,7 @@ __all__ = [
     "close_work_items",
     "current_plan",
     "ensure_default_plan",
+    "load_plan",
     "log_contact_attempt",
     "mark_missed",
     "mark_not_required",

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from followup.schedule.actions.differences import is_retired
 from followup.schedule.actions.planning import plan_visits
 from followup.schedule.models import Visit
 from registry.access.models import User
@@ -32,6 +33,11 @@ def reopen(*, visit: Visit, reason: str, by: User, now: datetime, version: int) 
     by.require("visits.excuse", visit.site_id)
     if visit.state == Visit.State.PLANNED:
         raise NotAccepted("", "The visit is open already.")
+    if is_retired(visit):
+        raise NotAccepted(
+            "",
+            "The follow-up plan does not ask for this visit any more. What was held is recorded as a visit outside the plan.",
+        )
     if not visit.visit_code:
         raise NotAccepted("", "An unscheduled visit was held and stays on record; correct it instead.")
     _demand(reason)

@@ -7,18 +7,24 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from django.db.models import Exists, F, OuterRef
+from django.db.models import F
 
 from followup.schedule.actions.deviations import judge_window
+from followup.schedule.actions.differences import (
+    BY_PLAN,
+    OwnWindows,
+    Person,
+    differences,
+    is_retired,
+    people,
+    plan_id_of,
+)
 from followup.schedule.actions.plans import LoadedPlan, current_plan
-from followup.schedule.actions.status import apply_status, patients_to_settle
-from followup.schedule.actions.work_items import close_items_of_closed_queries, raise_missing_items
-from followup.schedule.models import Visit, VisitAssessment
-from followup.schedule.rules import InfusionId, PlannedVisit, is_out_of_window, planned_visits
+from followup.schedule.actions.status import apply_status
+from followup.schedule.models import FollowedPlan, Timepoint, Visit, VisitAssessment
+from followup.schedule.rules import PlannedVisit, is_out_of_window
 from registry.batches import batches
-from registry.clock import local_date
-from registry.infusions.models import Infusion
-from registry.patients.models import Enrolment, Patient
+from registry.patients.models import Patient
 
 PATIENTS_AT_A_TIME = 500
 ROWS_AT_A_TIME = 2000
@@ -33,22 +39,27 @@ DATES = (
     "window_closes",
     "neoplasia_check",
 )
-
-Key = tuple[str, InfusionId | None]
+STATE = ("state", "state_reason")
 
 
 @dataclass
 class Planned:
     """What planning did. `moved`: unfinished visits with new dates; `judged`: visits held whose verdict on
-    the window changed.
+    the window changed; `retired`: visits ahead that the plan does not ask for any more.
     """
 
     created: int = 0
     moved: int = 0
     judged: int = 0
+    retired: int = 0
 
     def __add__(self, other: Planned) -> Planned:
-        return Planned(self.created + other.created, self.moved + other.moved, self.judged + other.judged)
+        return Planned(
+            self.created + other.created,
+            self.moved + other.moved,
+            self.judged + other.judged,
+            self.retired + other.retired,
+        )
 
 
 @dataclass
@@ -57,12 +68,16 @@ class _Changes:
     moved: list[Visit] = field(default_factory=list)
     renumbered: list[Visit] = field(default_factory=list)
     judged: list[Visit] = field(default_factory=list)
+    retired: list[Visit] = field(default_factory=list)
+    other_parts: list[Visit] = field(default_factory=list)
+    until: dict[int, date | None] = field(default_factory=dict)  # patient: day up to which it is planned
 
 
 def plan_visits(patient_ids: Iterable[int], *, now: datetime) -> Planned:
     """Gives each enrolled patient every visit the plan asks for, and moves the unfinished ones to where
-    their anchors now lie. Visits held or missed keep their dates; whether they were inside the window is
-    judged again.
+    their anchors now lie. What a newer version leaves out is not required any more, and is taken up again as
+    it was by one that asks for it. Visits held or missed keep their dates; whether they were inside the
+    window is judged again.
     """
     plan = current_plan()
     total = Planned()
@@ -90,64 +105,73 @@ def note_infusions(patient_ids: Iterable[int]) -> None:
 
 def _plan_batch(plan: LoadedPlan, patient_ids: list[int], now: datetime) -> Planned:
     # One planner at a time for a patient; the visits are read after the lock is held.
-    locked = Patient.objects.select_for_update().filter(pk__in=patient_ids).order_by("pk")
-    sites = dict(locked.values_list("pk", "site_id"))
-    zones = dict(Patient.objects.filter(pk__in=patient_ids).values_list("pk", "site__time_zone"))
-    enrolled = dict(
-        Enrolment.objects.filter(patient__in=patient_ids).values_list("patient_id", "enrolled_on")
-    )
-    infusions = _infusions(patient_ids)
-    existing = _existing(patient_ids)
-    changes = _Changes()
-    for patient_id, enrolled_on in enrolled.items():
-        blank = Visit(
-            patient_id=patient_id, site_id=sites[patient_id], created_on=local_date(now, zones[patient_id])
-        )
-        for wanted in planned_visits(plan.rules, enrolled_on, infusions[patient_id]):
-            _compare(plan, blank, existing[patient_id].get(wanted.key), wanted, changes)
+    list(Patient.objects.select_for_update().filter(pk__in=patient_ids).order_by("pk").values_list("pk"))
+    changes, own = _Changes(), OwnWindows()
+    parts = _parts_by_timepoint()
+    for person in people(patient_ids, now):
+        _lay_against(plan, person, changes, own, parts)
     _store(plan, changes, now)
-    return Planned(len(changes.new), len(changes.moved), len(changes.judged))
+    return Planned(len(changes.new), len(changes.moved), len(changes.judged), len(changes.retired))
 
 
-def _infusions(patient_ids: list[int]) -> defaultdict[int, list[tuple[InfusionId, date]]]:
-    found: defaultdict[int, list[tuple[InfusionId, date]]] = defaultdict(list)
-    rows = Infusion.objects.filter(patient__in=patient_ids).order_by("pk")
-    for patient_id, infusion_id, infused_on in rows.values_list("patient_id", "pk", "infused_on"):
-        found[patient_id].append((infusion_id, infused_on))
-    return found
+def _parts_by_timepoint() -> dict[int | None, str]:
+    return dict(Timepoint.objects.order_by("pk").values_list("pk", "assessments"))
 
 
-def _existing(patient_ids: list[int]) -> defaultdict[int, dict[Key, Visit]]:
-    found: defaultdict[int, dict[Key, Visit]] = defaultdict(dict)
-    for visit in Visit.objects.filter(patient__in=patient_ids).exclude(visit_code="").order_by("pk"):
-        infusion = visit.infusion_id if visit.anchor == "each_infusion" else None
-        found[visit.patient_id][visit.visit_code, infusion] = visit
-    return found
-
-
-def _compare(
-    plan: LoadedPlan, blank: Visit, visit: Visit | None, wanted: PlannedVisit, changes: _Changes
+def _lay_against(
+    plan: LoadedPlan, person: Person, changes: _Changes, own: OwnWindows, parts: dict[int | None, str]
 ) -> None:
-    columns = _columns(plan, wanted)
-    if visit is None:
-        fresh = Visit(
-            patient_id=blank.patient_id,
-            site_id=blank.site_id,
-            created_on=blank.created_on,
-            visit_code=wanted.code,
-            sequence=wanted.sequence,
-            **columns,
-        )
-        changes.new.append(fresh)
-        return
+    found = differences(plan.rules, person, plan_id=plan.row.pk)
+    changes.new += [_fresh(plan, person, wanted) for wanted in found.new]
+    for visit, wanted in found.ahead:
+        before = visit.timepoint_id
+        _number(visit, wanted, changes)
+        if _move(plan, visit, wanted):
+            changes.moved.append(visit)
+            if parts.get(before) != parts.get(visit.timepoint_id):
+                changes.other_parts.append(visit)
+        _judge(visit, wanted, changes)
+    for visit, wanted in found.settled:
+        _number(visit, wanted, changes)
+        is_of_this = plan_id_of(visit) in (None, plan.row.pk)
+        _judge(visit, wanted if is_of_this else own.of(person, visit), changes)
+    for visit in found.held_before:
+        _judge(visit, own.of(person, visit), changes)
+    for visit in found.left:
+        visit.state, visit.state_reason = Visit.State.NOT_REQUIRED, f"{BY_PLAN}{plan.row}"
+        changes.retired.append(visit)
+    has_more = any(each.is_for_life for each in plan.rules.timepoints)
+    changes.until[person.patient_id] = person.planned_until if has_more else None
+
+
+def _number(visit: Visit, wanted: PlannedVisit, changes: _Changes) -> None:
     if visit.sequence != wanted.sequence:
         visit.sequence = wanted.sequence
         changes.renumbered.append(visit)
-    if visit.state == Visit.State.PLANNED and any(getattr(visit, name) != columns[name] for name in DATES):
-        for name in DATES:
-            setattr(visit, name, columns[name])
-        changes.moved.append(visit)
-    _judge(visit, wanted, changes)
+
+
+def _fresh(plan: LoadedPlan, person: Person, wanted: PlannedVisit) -> Visit:
+    return Visit(
+        patient_id=person.patient_id,
+        site_id=person.site_id,
+        created_on=person.today,
+        visit_code=wanted.code,
+        sequence=wanted.sequence,
+        **_columns(plan, wanted),
+    )
+
+
+def _move(plan: LoadedPlan, visit: Visit, wanted: PlannedVisit) -> bool:
+    """Whether the visit changed: its dates, or that it is asked for again."""
+    columns = _columns(plan, wanted)
+    was_retired = is_retired(visit)
+    if not was_retired and all(getattr(visit, name) == columns[name] for name in DATES):
+        return False
+    if was_retired:
+        visit.state, visit.state_reason = Visit.State.PLANNED, ""
+    for name in DATES:
+        setattr(visit, name, columns[name])
+    return True
 
 
 def _columns(plan: LoadedPlan, wanted: PlannedVisit) -> dict[str, object]:
@@ -164,8 +188,8 @@ def _columns(plan: LoadedPlan, wanted: PlannedVisit) -> dict[str, object]:
     }
 
 
-def _judge(visit: Visit, wanted: PlannedVisit, changes: _Changes) -> None:
-    if visit.actual_date is None:
+def _judge(visit: Visit, wanted: PlannedVisit | None, changes: _Changes) -> None:
+    if visit.actual_date is None or wanted is None:
         return
     verdict = is_out_of_window(wanted.opens, wanted.closes, visit.actual_date)
     if verdict != visit.out_of_window:
@@ -173,15 +197,21 @@ def _judge(visit: Visit, wanted: PlannedVisit, changes: _Changes) -> None:
         changes.judged.append(visit)
 
 
+# Writing -----------------------------------------------------------------------------------------------------
+
+
 def _store(plan: LoadedPlan, changes: _Changes, now: datetime) -> None:
     _renumber(changes.renumbered)
-    _bulk_update(changes.moved, [name.removesuffix("_id") for name in DATES])
+    _bulk_update(changes.moved, [*(name.removesuffix("_id") for name in DATES), *STATE])
+    _bulk_update(changes.retired, [*STATE])
     _bulk_update(changes.judged, ["out_of_window"])
     created = Visit.objects.bulk_create(changes.new, batch_size=ROWS_AT_A_TIME)
     VisitAssessment.objects.bulk_create(
-        _assessments(plan, [*created, *changes.moved]), batch_size=ROWS_AT_A_TIME, ignore_conflicts=True
+        _assessments(plan, [*created, *changes.other_parts]), batch_size=ROWS_AT_A_TIME, ignore_conflicts=True
     )
+    _settle_parts(plan, changes.other_parts)
     judge_window(changes.judged, now=now)
+    _note_followed(plan, changes.until)
 
 
 def _renumber(visits: list[Visit]) -> None:
@@ -197,37 +227,46 @@ def _bulk_update(visits: list[Visit], names: list[str]) -> None:
 
 def _assessments(plan: LoadedPlan, visits: list[Visit]) -> Iterator[VisitAssessment]:
     for visit in visits:
-        for code in plan.rules.timepoint(visit.visit_code).assessments:
+        for code in plan.timepoints[visit.visit_code].assessments.split(";"):
             yield VisitAssessment(visit_id=visit.pk, code=code)
 
 
-# Repair ------------------------------------------------------------------------------------------------------
+def _settle_parts(plan: LoadedPlan, visits: list[Visit]) -> None:
+    """Parts that nobody answered and the plan does not ask for any more; taken up again where a version asks for them."""
+    state = VisitAssessment.State
+    codes = {visit.pk: plan.timepoints[visit.visit_code].assessments.split(";") for visit in visits}
+    dropped: list[int] = []
+    asked: list[int] = []
+    for batch in batches(sorted(codes)):
+        rows = VisitAssessment.objects.filter(visit__in=batch).order_by("pk")
+        for pk, visit_id, code, stands, reason in rows.values_list(
+            "pk", "visit_id", "code", "state", "reason"
+        ):
+            if stands == state.PENDING and code not in codes[visit_id]:
+                dropped.append(pk)
+            elif stands == state.NOT_APPLICABLE and reason.startswith(BY_PLAN) and code in codes[visit_id]:
+                asked.append(pk)
+    for batch in batches(dropped):
+        VisitAssessment.objects.filter(pk__in=batch).update(
+            state=state.NOT_APPLICABLE, reason=f"{BY_PLAN}{plan.row}"
+        )
+    for batch in batches(asked):
+        VisitAssessment.objects.filter(pk__in=batch).update(state=state.PENDING, reason="")
 
 
-def repair_plans(now: datetime) -> Planned:
-    """Finds patients whose visits do not agree with their enrolment, infusions or status, because the news
-    of a change was lost, and plans them again. The sweep calls it; with nothing to repair it only reads.
-    """
-    planned = plan_visits(patients_to_plan(current_plan()), now=now)
-    apply_status(patients_to_settle())
-    raise_missing_items(now=now)
-    close_items_of_closed_queries(now=now)
-    return planned
-
-
-def patients_to_plan(plan: LoadedPlan) -> set[int]:
-    anchored = Visit.objects.filter(patient=OuterRef("patient"), anchor="enrolment")
-    of_infusion = Visit.objects.filter(infusion=OuterRef("pk"), anchor="each_infusion")
-    enrolments = Enrolment.objects.filter(~Exists(anchored))
-    infusions = Infusion.objects.filter(~Exists(of_infusion), patient__enrolment__isnull=False)
-    waiting = Visit.objects.not_finished()
-    by_enrolment = waiting.filter(anchor="enrolment").exclude(
-        anchor_date=F("patient__enrolment__enrolled_on")
-    )
-    by_infusion = waiting.filter(infusion__isnull=False).exclude(anchor_date=F("infusion__infused_on"))
-    old_plan = waiting.filter(visit_code__in=list(plan.timepoints)).exclude(timepoint__plan=plan.row)
-    return {
-        patient_id
-        for rows in (enrolments, infusions, by_enrolment, by_infusion, old_plan)
-        for patient_id in rows.order_by("pk").values_list("patient_id", flat=True)
+def _note_followed(plan: LoadedPlan, until: dict[int, date | None]) -> None:
+    rows = FollowedPlan.objects.filter(patient__in=list(until)).order_by("pk")
+    known = {
+        row: (plan_id, day)
+        for row, plan_id, day in rows.values_list("patient_id", "plan_id", "planned_until")
     }
+    new = [
+        FollowedPlan(patient_id=pk, plan=plan.row, planned_until=day) for pk, day in until.items() if pk not in known
+    ]  # fmt: skip
+    FollowedPlan.objects.bulk_create(new, batch_size=ROWS_AT_A_TIME, ignore_conflicts=True)
+    changed: defaultdict[date | None, list[int]] = defaultdict(list)
+    for pk, day in until.items():
+        if pk in known and known[pk] != (plan.row.pk, day):
+            changed[day].append(pk)
+    for day, ids in changed.items():
+        FollowedPlan.objects.filter(patient__in=ids).update(plan=plan.row, planned_until=day)

@@ -1,4 +1,4 @@
-"""The plan as it was loaded: an immutable version in the database, and its rules read from the stored text."""
+"""The plan that is followed: an immutable version in the database, and its rules read from the stored text."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -7,9 +7,8 @@ from functools import lru_cache
 
 from followup.schedule import plan_file
 from followup.schedule.models import FollowUpPlan, Timepoint
-from followup.schedule.plan_file import DEFAULT_PLAN_PATH, Plan, PlanError, parse_plan, plan_digest
-
-DEFAULT_CODE = "default"
+from followup.schedule.plan_fields import PlanError
+from followup.schedule.plan_file import DEFAULT_PLAN_PATH, Plan, parse_plan, plan_digest
 
 
 @dataclass(frozen=True)
@@ -21,28 +20,38 @@ class LoadedPlan:
     timepoints: dict[str, Timepoint]
 
 
-def ensure_default_plan(now: datetime, *, text: str | None = None) -> FollowUpPlan:
-    """Stores the plan of the file as a version of its own, once. A changed text must carry a higher version;
-    older versions stay, because visits were planned by them.
+def ensure_default_plan(now: datetime) -> FollowUpPlan:
+    """Stores the shipped plan in a registry that has none. One that follows a plan keeps it whatever an upgrade ships: a
+    plan is changed by two people, never by new software.
     """
-    source = DEFAULT_PLAN_PATH.read_text(encoding="utf-8") if text is None else text
-    plan = parse_plan(source)
-    digest = plan_digest(plan)
-    if loaded := FollowUpPlan.objects.filter(sha256=digest).first():
-        return loaded
-    latest = FollowUpPlan.objects.filter(code=plan.code).order_by("-version").first()
-    if latest and plan.version <= latest.version:
+    loaded = FollowUpPlan.objects.order_by("-pk").first()
+    return loaded or load_plan(DEFAULT_PLAN_PATH.read_text(encoding="utf-8"), now=now)
+
+
+def load_plan(text: str, *, now: datetime) -> FollowUpPlan:
+    """Stores this text as the version that is followed from now on. Older versions stay: visits were planned by them.
+    `repair_plans` lays every patient's visits against it.
+    """
+    plan = parse_plan(text)
+    latest = latest_version(plan.code)
+    if plan.version <= latest:
         raise PlanError(
-            f"The plan {plan.code} was changed but still says version {plan.version}; version "
-            f"{latest.version} is loaded. Raise `version` to {latest.version + 1} or more."
+            f"The plan {plan.code} says version {plan.version}, but version {latest} is loaded. "
+            f"Raise `version` to {latest + 1} or more."
         )
     row = FollowUpPlan.objects.create(
-        code=plan.code, version=plan.version, title=plan.title, source=source, sha256=digest, loaded_at=now
-    )
+        code=plan.code, version=plan.version, title=plan.title, source=text, sha256=plan_digest(plan), loaded_at=now
+    )  # fmt: skip
     Timepoint.objects.bulk_create(
         _timepoint(row, position, timepoint) for position, timepoint in enumerate(plan.timepoints, start=1)
     )
     return row
+
+
+def latest_version(code: str) -> int:
+    """0 for a plan of which no version was followed yet."""
+    latest = FollowUpPlan.objects.filter(code=code).order_by("-version").first()
+    return latest.version if latest else 0
 
 
 def _timepoint(row: FollowUpPlan, position: int, timepoint: plan_file.Timepoint) -> Timepoint:
@@ -63,15 +72,24 @@ def _timepoint(row: FollowUpPlan, position: int, timepoint: plan_file.Timepoint)
     )
 
 
-def current_plan() -> LoadedPlan:
-    """The newest version of the default plan. `migrate` loads it, so there always is one."""
-    row = FollowUpPlan.objects.filter(code=DEFAULT_CODE).order_by("-version").first()
+def plan_in_force() -> FollowUpPlan:
+    """The version loaded last. `migrate` loads the first, so there always is one."""
+    row = FollowUpPlan.objects.order_by("-pk").first()
     if row is None:
         raise PlanError("No follow-up plan is loaded. Run: manage.py migrate")
-    return LoadedPlan(row, _read(row.source), {each.code: each for each in row.timepoints.all()})
+    return row
 
 
-@lru_cache(maxsize=8)
+def current_plan() -> LoadedPlan:
+    row = plan_in_force()
+    return LoadedPlan(row, rules_of(row), {each.code: each for each in row.timepoints.all()})
+
+
+def rules_of(row: FollowUpPlan) -> Plan:
+    return _read(row.source)
+
+
+@lru_cache(maxsize=16)
 def _read(source: str) -> Plan:
     return parse_plan(source)
 

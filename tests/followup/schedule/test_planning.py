@@ -8,7 +8,7 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from followup.schedule.actions import ensure_default_plan, plan_visits, repair_plans
+from followup.schedule.actions import ensure_default_plan, load_plan, plan_visits, repair_plans
 from followup.schedule.models import FollowUpPlan, PlanIsFixed, Timepoint, Visit, VisitAssessment
 from followup.schedule.plan_file import DEFAULT_PLAN_PATH, PlanError
 from registry.access.models import Site
@@ -34,15 +34,16 @@ def test_migrating_loads_the_plan_once(acting):
     assert list(before.timepoints.values_list("code", flat=True))[:3] == ["SCR", "BL", "INF"]
 
 
-def test_a_comment_is_not_a_new_plan(acting):
-    assert ensure_default_plan(NOW, text=TEXT + "\n# seen by the committee\n") == FollowUpPlan.objects.get()
+def test_new_software_never_changes_the_plan_that_is_followed(acting):
+    followed = load_plan(TEXT.replace("version = 1", "version = 2", 1), now=NOW)
+    assert ensure_default_plan(NOW).pk == followed.pk
 
 
 def test_a_changed_plan_needs_a_higher_version_and_the_old_one_stays(acting):
     changed = TEXT.replace('label = "Day 7"', 'label = "First week"')
     with pytest.raises(PlanError, match="Raise `version` to 2"):
-        ensure_default_plan(NOW, text=changed)
-    newer = ensure_default_plan(NOW, text=changed.replace("version = 1", "version = 2", 1))
+        load_plan(changed, now=NOW)
+    newer = load_plan(changed.replace("version = 1", "version = 2", 1), now=NOW)
     assert newer.version == 2
     assert (
         Timepoint.objects.filter(code="D7").order_by("pk").values_list("label", flat=True).last()
@@ -58,7 +59,7 @@ def test_a_new_version_moves_the_visits_ahead_to_it_and_leaves_the_held_ones(riv
     later = TEXT.replace("version = 1", "version = 2", 1).replace(
         'code = "Y15"\nlabel = "Year 15"', 'code = "Y15"\nlabel = "Last year"'
     )
-    newer = ensure_default_plan(NOW, text=later)
+    newer = load_plan(later, now=NOW)
     repair_plans(NOW)
     assert visit_of(patient, "Y15").label == "Last year"
     assert visit_of(patient, "D7").timepoint.plan.version == 1
