@@ -97,30 +97,39 @@ def _scopes_of(role: str, act: str) -> str:
 
 
 def schedule() -> str:
-    from followup.schedule.plan_file import DEFAULT_PLAN_PATH, read_plan
+    from followup.schedule.plan_file import DEFAULT_PLAN_PATH, EXAMPLES
 
-    plan = read_plan(DEFAULT_PLAN_PATH)
-    labels = {assessment.code: assessment.label for assessment in plan.assessments}
-    visits = table(
-        ("visit", "name", "counted from", "target", "window in days", "contact", "assessments"),
-        (
-            (
-                f"`{t.code}`",
-                t.label,
-                t.anchor.replace("_", " "),
-                f"{t.offset_value:+d} {t.offset_unit}" if t.offset_value else "the day itself",
-                f"−{t.window_before_days} / +{t.window_after_days}",
-                t.contact_mode.replace("_", " "),
-                ", ".join(labels.get(code, code) for code in t.assessments),
-            )
-            for t in plan.timepoints
-        ),
-    )
+    others = sorted(path for path in EXAMPLES.glob("*.toml") if path != DEFAULT_PLAN_PATH)
     return page(
         "Schedule of activities",
-        f"{plan.title}, version {plan.version}.\n\nSource: {plan.source.strip()}",
-        visits,
+        "The plan that a new registry follows, and the examples a draft may begin from (Settings → Follow-up plan). What a "
+        "registry follows after its first change stands on that page.",
+        "\n".join(_plan_section(path) for path in [DEFAULT_PLAN_PATH, *others]),
     )
+
+
+def _plan_section(path: Path) -> str:
+    from followup.plans.rules.words import MODE_WORDS, target_in_words, window_in_words, yearly_in_words
+    from followup.schedule.plan_file import read_plan
+
+    plan = read_plan(path)
+    labels = {assessment.code: assessment.label for assessment in plan.assessments}
+    visits = table(
+        ("visit", "name", "held", "how often", "window", "contact", "assessments"),
+        (
+            (
+                f"`{line.code}`",
+                line.label,
+                target_in_words(line),
+                yearly_in_words(line),
+                window_in_words(line),
+                MODE_WORDS[line.contact_mode],
+                ", ".join(labels.get(code, code) for code in line.assessments),
+            )
+            for line in plan.lines
+        ),
+    )
+    return f"## {path.name}\n\n{plan.title}, version {plan.version}.\n\nSource: {plan.source.strip()}\n\n{visits}"
 
 
 # Files ------------------------------------------------------------------------------------------------------

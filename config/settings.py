@@ -52,6 +52,7 @@ INSTALLED_APPS = [
     "registry.products",
     "registry.infusions",
     "followup.schedule",
+    "followup.plans",
     "followup.labs",
     "followup.treatment",
     "followup.safety",

@@ -29,6 +29,7 @@ urlpatterns = [
     path("history/", include("registry.access.history_urls")),
     path("signatures/", include("registry.signatures.urls")),
     path("settings/status/", include("registry.backups.urls")),
+    path("settings/plans/", include("followup.plans.urls")),
     path("settings/", include("registry.access.urls")),
     # Last: "patients/<patient id>/" would otherwise take the patients' own words, such as "patients/enrol/".
     path("", include("followup.desk.urls")),

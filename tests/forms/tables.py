@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -24,6 +24,7 @@ from registry.patients.models import Enrolment
 from registry.products.models import Donor, Lot, ReleaseTest
 from tests.cast import NOW, TODAY
 from tests.forms.browser import Sent
+from tests.rights_cases.plans import a_draft
 from tests.rights_world import World
 
 Made = Callable[[World], models.Model]
@@ -32,7 +33,9 @@ WHY = "Misread the chart"
 
 @dataclass(frozen=True)
 class Editing:
-    """`shown`: the label of the field both change; blank where the form only decides. `reason`: the field that asks."""
+    """`shown`: the label of the field both change; blank where the form only decides. `reason`: the field that asks;
+    blank where nothing is changed that was ever saved as complete.
+    """
 
     role: str
     row: Made
@@ -43,9 +46,10 @@ class Editing:
     by_patient: bool = False
     more: Sent = field(default_factory=dict)
     decides: bool = False  # the second one may find nothing left to decide
+    part: Mapping[str, str] = field(default_factory=dict)  # what else the address names
 
     def kwargs(self, world: World, row: models.Model) -> dict[str, Any]:
-        return {"patient_id": world.patient.patient_id} if self.by_patient else {"pk": row.pk}
+        return {"patient_id": world.patient.patient_id} if self.by_patient else {"pk": row.pk} | self.part
 
 
 def _enrolment(world: World) -> models.Model:
@@ -129,6 +133,10 @@ def _closed(world: World) -> models.Model:
     )
 
 
+def _draft(world: World) -> models.Model:
+    return a_draft(world)
+
+
 def _grant(world: World) -> models.Model:
     return RoleGrant.objects.get(user=world.own["nurse"])
 
@@ -200,6 +208,15 @@ EDITS: dict[str, Editing] = {
         "safety", _case, VERDICT, VERDICT | {"relatedness_cells": "certain"}, "Related to the cells"
     ),
     "neoplasia:case_reopen": Editing("investigator", _closed, DECISION, DECISION, decides=True),
+    # A draft is nobody's fact yet: its reason is asked once, when its approval is asked for.
+    "plans:draft_head": Editing("coordinator", _draft, {"title": "Ours"}, {"title": "Theirs"}, "Title", reason=""),
+    "plans:line_edit": Editing(
+        "coordinator", _draft, {"window_after_days": "30"}, {"window_after_days": "40"}, "Window after", reason="",
+        part={"code": "M9"},
+    ),
+    "plans:assessment_edit": Editing(
+        "coordinator", _draft, {"code": "retina", "label": "Retina"}, {"code": "foot", "label": "Foot"}, reason="", decides=True
+    ),
     "access:site_edit": Editing(
         "administrator", lambda world: world.harbour, {"name": "Harbour Clinic"}, {"name": "Harbour House"}, "Name"
     ),
@@ -209,7 +226,7 @@ EDITS: dict[str, Editing] = {
 
 def typed(one: Editing, sent: Sent, answers: Sent, reason: str = WHY) -> Sent:
     """What is on the page, with this person's answers and reason over it."""
-    because = {} if one.reason in answers and reason == WHY else {one.reason: reason}
+    because = {} if not one.reason or (one.reason in answers and reason == WHY) else {one.reason: reason}
     return sent | answers | one.more | because
 
 

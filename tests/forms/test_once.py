@@ -11,6 +11,7 @@ from django.db import connection, connections, models
 from django.urls import reverse
 
 from followup.neoplasia.models import Neoplasm
+from followup.plans.models import PlanDraft
 from followup.safety.models import AdverseEvent
 from followup.schedule.models import ContactAttempt, Visit
 from followup.treatment.models import Treatment
@@ -45,6 +46,7 @@ CREATIONS: dict[str, Creating] = {
         "nurse", ContactPoint, {"person": "patient", "kind": "phone", "value": "020 7946 0001"}, True
     ),
     "products:donor_add": ("product", Donor, {"code": "D-77"}, False),
+    "plans:draft_new": ("coordinator", PlanDraft, {"start": "three_infusions"}, False),
     "access:site_new": (
         "administrator", Site, {"code": "HIL", "name": "Hill", "country": "GB", "time_zone": "Europe/London"}, False
     ),

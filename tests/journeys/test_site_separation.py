@@ -39,6 +39,7 @@ SHARED = {
     "User",
     "FollowUpPlan",
     "Timepoint",
+    "PlanDraft",
     "Laboratory",
     "Lot",
     "ReleaseTest",

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from django.db.models import F
 
 from followup.schedule.actions.plans import rules_of
-from followup.schedule.models import FollowUpPlan, Visit
+from followup.schedule.models import FollowedPlan, FollowUpPlan, Visit
 from followup.schedule.plan_file import Plan
 from followup.schedule.rules import InfusionId, PlannedVisit, add_offset, planned_visits
 from registry.clock import local_date
@@ -18,6 +18,7 @@ from registry.infusions.models import Infusion
 from registry.patients.models import Enrolment, Patient
 
 BY_PLAN = "Not in the follow-up plan any more: "
+TOO_LATE = "Its window had closed before the plan asked for it: "
 YEARS_AHEAD = 5  # how far the visits of a plan “for life” are planned
 
 Key = tuple[str, InfusionId | None]
@@ -33,6 +34,7 @@ class Person:
     enrolled_on: date
     infusions: list[tuple[InfusionId, date]]
     visits: dict[Key, Visit]
+    follows: int | None  # the version that the visits agree with
 
     def asked_by(self, plan: Plan) -> list[PlannedVisit]:
         return planned_visits(plan, self.enrolled_on, self.infusions, life_until=self.planned_until)
@@ -45,11 +47,13 @@ class Person:
 @dataclass
 class Differences:
     """`ahead`: visits still to be held, with what is asked of them now; `settled`: those held, missed or not required,
-    which stay where they are; `left`: those still to be held that an older version asked for and this one does not;
+    which stay where they are; `too_late`: those that a new version adds for days that are over; `left`: those still to
+    be held that an older version asked for and this one does not;
     `held_before`: those held that only an older version asked for.
     """
 
     new: list[PlannedVisit] = field(default_factory=list)
+    too_late: list[PlannedVisit] = field(default_factory=list)
     ahead: list[tuple[Visit, PlannedVisit]] = field(default_factory=list)
     settled: list[tuple[Visit, PlannedVisit]] = field(default_factory=list)
     left: list[Visit] = field(default_factory=list)
@@ -63,9 +67,19 @@ def people(patient_ids: list[int], now: datetime) -> Iterator[Person]:
     places = Patient.objects.filter(pk__in=patient_ids).values_list("pk", "site_id", "site__time_zone")
     where = {pk: (site_id, local_date(now, zone)) for pk, site_id, zone in places}
     infusions, visits = _infusions(patient_ids), _visits(patient_ids)
+    followed = FollowedPlan.objects.filter(patient__in=patient_ids).values_list("patient_id", "plan_id")
+    follows = dict(followed.order_by("patient_id"))
     for patient_id, enrolled_on in enrolled.items():
         site_id, today = where[patient_id]
-        yield Person(patient_id, site_id, today, enrolled_on, infusions[patient_id], visits[patient_id])
+        yield Person(
+            patient_id,
+            site_id,
+            today,
+            enrolled_on,
+            infusions[patient_id],
+            visits[patient_id],
+            follows.get(patient_id),
+        )
 
 
 def _infusions(patient_ids: list[int]) -> defaultdict[int, list[tuple[InfusionId, date]]]:
@@ -101,7 +115,7 @@ def differences(plan: Plan, person: Person, *, plan_id: int | None = None) -> Di
     for wanted in person.asked_by(plan):
         visit = unasked.pop(wanted.key, None)
         if visit is None:
-            found.new.append(wanted)
+            (found.too_late if _is_too_late(wanted, person, plan_id) else found.new).append(wanted)
         elif visit.state == Visit.State.PLANNED or is_retired(visit):
             found.ahead.append((visit, wanted))
         else:
@@ -109,6 +123,17 @@ def differences(plan: Plan, person: Person, *, plan_id: int | None = None) -> Di
     found.left = [visit for visit in unasked.values() if _is_left(visit, plan_id)]
     found.held_before = [visit for visit in unasked.values() if visit.actual_date is not None]
     return found
+
+
+def _is_too_late(wanted: PlannedVisit, person: Person, plan_id: int | None) -> bool:
+    """Who comes from an older version is not late with what that one never asked. An infusion that was not planned for
+    yet brings all its visits, whenever it was.
+    """
+    if person.follows in (None, plan_id) or wanted.closes >= person.today:
+        return False
+    return wanted.anchor_id is None or any(
+        visit.infusion_id == wanted.anchor_id for visit in person.visits.values()
+    )
 
 
 def _is_left(visit: Visit, plan_id: int | None) -> bool:

@@ -12,6 +12,7 @@ from django.db.models import F
 from followup.schedule.actions.deviations import judge_window
 from followup.schedule.actions.differences import (
     BY_PLAN,
+    TOO_LATE,
     OwnWindows,
     Person,
     differences,
@@ -76,7 +77,8 @@ class _Changes:
 def plan_visits(patient_ids: Iterable[int], *, now: datetime) -> Planned:
     """Gives each enrolled patient every visit the plan asks for, and moves the unfinished ones to where
     their anchors now lie. What a newer version leaves out is not required any more, and is taken up again as
-    it was by one that asks for it. Visits held or missed keep their dates; whether they were inside the
+    it was by one that asks for it. What it adds for days that are over is not required either.
+    Visits held or missed keep their dates; whether they were inside the
     window is judged again.
     """
     plan = current_plan()
@@ -123,6 +125,10 @@ def _lay_against(
 ) -> None:
     found = differences(plan.rules, person, plan_id=plan.row.pk)
     changes.new += [_fresh(plan, person, wanted) for wanted in found.new]
+    for wanted in found.too_late:
+        visit = _fresh(plan, person, wanted)
+        visit.state, visit.state_reason = Visit.State.NOT_REQUIRED, f"{TOO_LATE}{plan.row}"
+        changes.new.append(visit)
     for visit, wanted in found.ahead:
         before = visit.timepoint_id
         _number(visit, wanted, changes)

@@ -24,6 +24,7 @@ TABS = (
     ("My account", "signin:account", "settings.view"),
     ("Sites", "access:site_list", "settings.view"),
     ("Status", "backups:status", "status.view"),
+    ("Follow-up plan", "plans:plan_list", "plans.view"),
     ("People", "access:user_list", "accounts.view"),
     ("Role requests", "access:role_request_list", "accounts.view"),
     ("Account requests", "access:request_list", "accounts.propose"),
