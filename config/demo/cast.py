@@ -34,6 +34,7 @@ STAFF = [
     ("monitor", "monitor", "Monty Monitor", True),
     ("safety", "safety", "Dr Sofia Safety", False),
     ("coordinator", "coordinator", "Cora Coordinator", False),
+    ("coordinator2", "coordinator", "Carl Coordinator", False),  # whoever writes a plan does not approve it
     ("product", "product", "Pia Product", False),
     ("auditor", "auditor", "Aude Auditor", False),
     ("admin", "administrator", "Adam Administrator", False),
