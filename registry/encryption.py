@@ -53,10 +53,10 @@ def _encrypt(key: bytes, plain: bytes, bound_to: bytes) -> str:
 
 
 def _decrypt(key: bytes, token: str, bound_to: bytes) -> bytes:
-    raw = base64.b64decode(token.removeprefix("v1:"))
     try:
+        raw = base64.b64decode(token.removeprefix("v1:"), validate=True)
         return AESGCM(key).decrypt(raw[:12], raw[12:], bound_to)
-    except InvalidTag as error:
+    except (InvalidTag, ValueError) as error:  # ValueError: no base64 at all, or cut off within the nonce
         raise CannotDecrypt("this text was not encrypted under the key at hand") from error
 
 
