@@ -188,6 +188,7 @@ class AnotherDayForm(forms.Form):
     reason = forms.CharField(
         max_length=200, label="How it is known", help_text="For example: the infusion sheet says so."
     )
+    form_token = forms.CharField(max_length=40, widget=forms.HiddenInput, initial=new_token)
 
     def __init__(self, *args: Any, infusions: Any, today: date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -22,6 +22,7 @@ from registry.infusions.models import Infusion, InfusionDose, Reaction, Unblindi
 from registry.infusions.pages import page
 from registry.patients.models import Patient
 from registry.patients.pages import patient_within
+from registry.saving import NotAccepted
 
 VITAL_ROWS = (
     "−15 min", "Start", "+5 min", "+15 min", "+30 min", "+60 min", "End", "+1 h", "+2 h", "+4 h",
@@ -54,6 +55,8 @@ def date_request(request: HttpRequest, patient_id: str) -> HttpResponse:
             asking.ask_for_another_day(**form.cleaned_data, by=user, now=clock.now())
         except asking.CannotAsk as refusal:
             form.add_error("day", str(refusal))
+        except NotAccepted as refusal:
+            form.add_error(None, refusal.message)
         else:
             messages.success(request, "Asked. The investigator corrects the day or answers why it stands.")
             return _back(user, patient)

@@ -371,6 +371,7 @@ class Query(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
     closed_at = models.DateTimeField(null=True)
+    form_token = models.CharField(max_length=40, blank=True, editable=False)
 
     objects = QueryQuerySet.as_manager()
 
@@ -381,6 +382,9 @@ class Query(models.Model):
                 fields=["rule", "record", "field"],
                 condition=~Q(status="closed"),
                 name="one_open_query_per_rule_and_record",
+            ),
+            models.UniqueConstraint(
+                fields=["form_token"], condition=~Q(form_token=""), name="one_query_per_form"
             ),
         ]
         indexes = [models.Index(fields=["site", "status"], name="query_by_site_status")]

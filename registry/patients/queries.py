@@ -15,6 +15,7 @@ from registry.audit.acting import because as with_reason
 from registry.batches import batches
 from registry.patients.models import Patient, Query
 from registry.patients.signals import query_closed, query_opened
+from registry.saving import made_by
 
 BATCH = 500
 
@@ -34,6 +35,7 @@ class QueryFacts:
     patient_id: int | None = None
     site_id: int | None = None
     field: str = ""
+    form_token: str = ""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -111,9 +113,11 @@ def _close(queries: QuerySet[Query], *, by: User | None, now: datetime) -> int:
 def raise_query(*, patient: Patient, question: str, form_token: str, by: User, now: datetime) -> None:
     """A question somebody asks by hand; the site answers. The same form sent twice is one question."""
     by.require("queries.raise", patient.site_id)
+    if made_by(Query, form_token, patient=patient):
+        return
     asked = QueryFacts(
         kind=Query.Kind.CONTRADICTION, rule=f"asked {form_token}"[:60], record=record_of(patient),
-        reason=f"{by} asks: {question}", patient_id=patient.pk, site_id=patient.site_id,
+        reason=f"{by} asks: {question}", patient_id=patient.pk, site_id=patient.site_id, form_token=form_token,
     )  # fmt: skip
     open_queries([asked], now=now)
 

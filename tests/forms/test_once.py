@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from typing import Any
 
 import pytest
@@ -18,7 +19,8 @@ from followup.treatment.models import Treatment
 from registry import clock
 from registry.access.models import Site
 from registry.audit.acting import acting_as
-from registry.patients.models import Consent, ContactPoint, StatusEvent
+from registry.infusions.models import Infusion
+from registry.patients.models import Consent, ContactPoint, Query, StatusEvent
 from registry.products.models import Donor
 from tests.cast import NOW
 from tests.forms.browser import Sent, browser_of, opened
@@ -45,6 +47,8 @@ CREATIONS: dict[str, Creating] = {
     "patients:contact_list": (
         "nurse", ContactPoint, {"person": "patient", "kind": "phone", "value": "020 7946 0001"}, True
     ),
+    "patients:query_raise": ("monitor", Query, {"question": "Which day was it?"}, True),
+    "infusions:date_request": ("nurse", Query, {"day": "2026-03-03", "reason": "The sheet says so"}, True),
     "products:donor_add": ("product", Donor, {"code": "D-77"}, False),
     "plans:draft_new": ("coordinator", PlanDraft, {"start": "three_infusions"}, False),
     "access:site_new": (
@@ -69,7 +73,9 @@ def shared(transactional_db: None) -> Iterator[World]:
 
 def _made() -> World:
     with acting_as("system:command"):
-        return make_world()
+        made = make_world()
+        made.make(Infusion, infused_on=date(2026, 3, 2))
+    return made
 
 
 def _ready(name: str, world: World) -> tuple[Any, str, Sent, type[models.Model]]:
@@ -78,6 +84,8 @@ def _ready(name: str, world: World) -> tuple[Any, str, Sent, type[models.Model]]
     browser = browser_of(world.own[role])
     sent = opened(browser.get(url))
     assert len(sent["form_token"]) == 32
+    if name == "infusions:date_request":
+        sent["infusion"] = Infusion.objects.get().pk
     return browser, url, sent | answers, model
 
 
@@ -102,6 +110,8 @@ def test_a_form_belongs_to_the_record_it_was_opened_for(name: str, world: World)
         other = type(world.patient).objects.create(
             patient_id="RIV-0002-W", site=world.riverside, created_at=NOW
         )
+        if name == "infusions:date_request":
+            sent["infusion"] = world.make(Infusion, patient=other).pk
     before = model._default_manager.count()
     answer = browser.post(url.replace(world.patient.patient_id, other.patient_id), sent)
     assert answer.status_code == 200

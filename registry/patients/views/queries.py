@@ -19,6 +19,7 @@ from registry.patients.forms import AnswerForm, CloseForm, QueryFilterForm, Rais
 from registry.patients.models import Query
 from registry.patients.pages import crumbs, patient_within
 from registry.patients.queries import QueryMovedOn, answer_query, close_query, raise_query
+from registry.saving import NotAccepted
 
 PAGE = 50
 KINDS = {Query.State.OPEN: "late", Query.State.ANSWERED: "due", Query.State.CLOSED: "done"}
@@ -65,9 +66,12 @@ def query_raise(request: HttpRequest, patient_id: str) -> HttpResponse:
     patient = patient_within(user, patient_id, "queries.raise")
     form = RaiseForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        raise_query(patient=patient, by=user, now=clock.now(), **form.cleaned_data)
-        messages.success(request, "Asked. The question stands on Today at the site until it is answered.")
-        return redirect("patients:query_list")
+        try:
+            raise_query(patient=patient, by=user, now=clock.now(), **form.cleaned_data)
+            messages.success(request, "Asked. The question stands on Today at the site until it is answered.")
+            return redirect("patients:query_list")
+        except NotAccepted as refusal:
+            form.add_error(refusal.field or None, refusal.message)
     context = {
         "form": form, "patient": patient, "title": "Raise a query", "conflicts": [], "breadcrumbs": crumbs(patient, "Query"),
     }  # fmt: skip
