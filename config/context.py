@@ -25,6 +25,7 @@ NAVIGATION = [
 ]
 DATA_ACTS = (
     "export.pseudonymised",
+    "export.own_results",
     "import.labs",
     "import.patients",
     "import.lots",

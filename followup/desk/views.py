@@ -250,7 +250,11 @@ def site_overview(request: HttpRequest) -> HttpResponse:
 DATA_PARTS = (
     ("Bring in a file", "Check a file row by row before anything is stored, then confirm.", "import", "exchange:import_new"),
     ("Files brought in", "What was brought in, by whom, with its totals.", "import", "exchange:import_list"),
-    ("Take data out", "Every table as CSV, pseudonymous, with a manifest.", "export.pseudonymised", "exchange:export_list"),
+    (
+        "Take data out",
+        "Tables as CSV, pseudonymous, with a manifest.",
+        "export.pseudonymised export.own_results", "exchange:export_list",
+    ),
     ("Erasures", "Identifiers to be erased, asked for by a site.", "erasure.carry_out", "patients:erasure_list"),
     ("Queries", "Facts that contradict each other or break a rule, to be answered.", "queries.view", "patients:query_list"),
     ("Unblindings", "Who learnt before the end what one patient was given.", "unblinding.view", "infusions:unblinding_list"),

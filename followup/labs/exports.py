@@ -43,7 +43,8 @@ def _results(scope: Scope) -> Iterable[Sequence[Any]]:
     """A result known to the day is written with the day alone; the LOINC it came under, where there was one."""
     names = list(RESULT_FIELDS)
     at, analyte = names.index("collected_at"), names.index("analyte")
-    rows = LabResult.objects.filter(withdrawn_at=None, **scope.filter()).order_by("patient__patient_id", "pk")
+    found = scope.own(LabResult.objects.filter(withdrawn_at=None, **scope.filter()))
+    rows = found.order_by("patient__patient_id", "pk")
     for line in rows.values_list(*RESULT_FIELDS.values(), "collected_on", "loinc").iterator():
         *cells, day, loinc = line
         cells[at] = cells[at] or day
@@ -61,5 +62,5 @@ def _derived(scope: Scope) -> Iterable[Sequence[Any]]:
         yield cells
 
 
-LAB_RESULTS = ExportTable("lab_results", list(RESULT_FIELDS), _results)
+LAB_RESULTS = ExportTable("lab_results", list(RESULT_FIELDS), _results, by_maker=True)
 DERIVED_VALUES = ExportTable("derived_values", list(DERIVED_FIELDS), _derived)

@@ -142,6 +142,7 @@ ACTS: dict[str, Act] = {
     "import.adverse_events": _act("Import adverse events", own="data_entry nurse", everywhere="coordinator"),
     "export.pseudonymised": _act("Export pseudonymised data", own="investigator site_manager monitor",
                                  everywhere="safety coordinator"),
+    "export.own_results": _act("Export the laboratory results one entered or imported oneself", own="laboratory"),
     "export.identified": _act("Export names and contacts", own="investigator"),
     "people.export": _act("Copy everything about one person", own="investigator site_manager"),
     "erasure.ask": _act("Ask for the erasure of identifiers", own="investigator site_manager"),

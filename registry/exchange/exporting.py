@@ -7,12 +7,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
+from django.db.models import CharField, Exists, Model, OuterRef, QuerySet
+from django.db.models.functions import Cast
 
 from registry.access.models import Registry, SiteScope, User
+from registry.audit.models import AuditEntry
 from registry.exchange.spreadsheets import guard
+
+M = TypeVar("M", bound=Model)
 
 
 @dataclass(frozen=True)
@@ -23,10 +28,21 @@ class Scope:
     now: datetime
     left_out: frozenset[str] = frozenset()  # tables this person may not read at all these sites
     shows_product: bool = True  # lots, sources and doses
+    made_by: User | None = None  # only the rows this person's own imports and entries made
 
     def filter(self, path: str = "site") -> dict[str, Any]:
         """Keyword arguments for `.filter()`; a scope of no sites matches nothing."""
         return {} if self.sites.everywhere else {f"{path}__in": self.sites.site_ids}
+
+    def own(self, rows: QuerySet[M]) -> QuerySet[M]:
+        """The rows of `made_by`, by the trail: it says who wrote each row first, and nobody can alter it."""
+        if self.made_by is None:
+            return rows
+        made = AuditEntry.objects.filter(
+            table_name=rows.model._meta.db_table, row_id=Cast(OuterRef("pk"), CharField()), action="insert",
+            user_id=self.made_by.pk,
+        )  # fmt: skip
+        return rows.filter(Exists(made))
 
 
 @dataclass(frozen=True)
@@ -37,6 +53,7 @@ class ExportTable:
     columns: Sequence[str]
     rows: Callable[[Scope], Iterable[Sequence[Any]]]
     act: str = ""  # who may take it out, beyond the right to export
+    by_maker: bool = False  # asks `scope.own()`: may go out to those who may take out their own rows alone
     product_columns: Sequence[str] = ()  # left out where the product is hidden
 
     def columns_for(self, scope: Scope) -> list[str]:
@@ -56,16 +73,24 @@ def tables() -> list[ExportTable]:
     return sorted(_registered.values(), key=lambda table: table.name)
 
 
-def scope_of(person: User | None, sites: SiteScope, *, now: datetime) -> Scope:
+def scope_of(person: User | None, sites: SiteScope, *, now: datetime, own_rows: bool = False) -> Scope:
     """What this person may take out of these sites. Without a person it is the server's own command, which sees no more
     of a blinded protocol than those who are blinded.
     """
     if person is None:
         blinded = Registry.current().blinded
         return Scope(sites, now, frozenset({"lots"}) if blinded else frozenset(), shows_product=not blinded)
-    hidden = [table.name for table in tables() if table.act and not person.scope(table.act).contains(sites)]
+    hidden = [
+        table.name
+        for table in tables()
+        if (table.act and not person.scope(table.act).contains(sites)) or (own_rows and not table.by_maker)
+    ]
     return Scope(
-        sites, now, frozenset(hidden), shows_product=person.scope("infusions.product").contains(sites)
+        sites,
+        now,
+        frozenset(hidden),
+        shows_product=person.scope("infusions.product").contains(sites),
+        made_by=person if own_rows else None,
     )
 
 
@@ -84,6 +109,8 @@ def export_to(folder: Path, *, scope: Scope) -> dict[str, Any]:
         "versions": {"registry": settings.VERSION},
         "files": files,
     }
+    if scope.made_by:
+        manifest["rows_of"] = scope.made_by.username
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1))
     return manifest
 

@@ -28,6 +28,7 @@ State = ExportRun.State
 LEASE = timedelta(minutes=5)
 MAX_ATTEMPTS = 3
 ACT = "export.pseudonymised"
+OWN_ACT = "export.own_results"
 
 
 def exports_folder() -> Path:
@@ -37,16 +38,24 @@ def exports_folder() -> Path:
 
 
 def request_export(
-    *, site: Site | None, form_token: str, by: User, now: datetime, named: identified.Named | None = None
+    *,
+    site: Site | None,
+    form_token: str,
+    by: User,
+    now: datetime,
+    named: identified.Named | None = None,
+    own_rows: bool = False,
 ) -> ExportRun:
-    """The same form sent twice is one export. `named`: with names and contacts, and why."""
+    """The same form sent twice is one export. `named`: with names and contacts, and why. `own_rows`: only what the
+    person's own imports and entries made.
+    """
     if existing := ExportRun.objects.filter(form_token=form_token, requested_by=by).first():
         return existing
     more = identified.columns_for(named, site=site, by=by, now=now) if named else {}
     try:
         with transaction.atomic():
             return ExportRun.objects.create(
-                site=site, form_token=form_token, requested_by=by, requested_at=now, **more
+                site=site, form_token=form_token, requested_by=by, requested_at=now, own_rows=own_rows, **more
             )
     except (
         IntegrityError
@@ -72,6 +81,8 @@ def work_waiting(*, now: Callable[[], datetime]) -> int:
 
 
 def act_of(run: ExportRun) -> str:
+    if run.own_rows:
+        return OWN_ACT
     return identified.ACT if run.identified else ACT
 
 
@@ -132,13 +143,16 @@ def _make(run: ExportRun, now: datetime) -> None:
     name = f"{uuid.uuid4().hex}.zip"
     with tempfile.TemporaryDirectory(dir=exports_folder()) as folder:
         write = partial(identified.export_to, run=run) if run.identified else export_to
-        manifest = write(Path(folder), scope=scope_of(run.requested_by, scope, now=now))
+        manifest = write(
+            Path(folder), scope=scope_of(run.requested_by, scope, now=now, own_rows=run.own_rows)
+        )
         unfinished = exports_folder() / f".{name}.partial"
         _zip(Path(folder), unfinished)
         unfinished.rename(exports_folder() / name)
     rows = sum(file["rows"] for file in manifest["files"].values())
     with acting_as(run.requested_by, channel="export", reason=run.reason):
-        detail = f"{rows} rows in {len(manifest['files'])} tables, {run.site or 'every site in reach'}"
+        whose = "own rows, " if run.own_rows else ""
+        detail = f"{whose}{rows} rows in {len(manifest['files'])} tables, {run.site or 'every site in reach'}"
         action = identified.ACTION if run.identified else "export"
         record_event(action=action, about=run, detail=detail, now=now)
         if run.identified:

@@ -3,6 +3,7 @@ from typing import Any, cast
 from django import forms
 
 from registry.access.models import Site, User
+from registry.exchange.exports import ACT, OWN_ACT
 from registry.exchange.resources import kinds
 from registry.saving import new_token
 
@@ -27,14 +28,26 @@ class UploadForm(forms.Form):
 
 
 class ExportForm(forms.Form):
+    what = forms.ChoiceField(
+        label="What goes out", widget=forms.RadioSelect,
+        choices=[("all", "Every table I may read"), ("own", "Laboratory results I entered or imported myself")],
+    )  # fmt: skip
     site = forms.ModelChoiceField(Site.objects.none(), label="Rows of", required=False)
     form_token = forms.CharField(widget=forms.HiddenInput, initial=new_token, max_length=40)
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field = cast("forms.ModelChoiceField[Site]", self.fields["site"])
-        field.queryset = user.sites("export.pseudonymised")
+        acts = [act for act in (ACT, OWN_ACT) if user.may(act)]
+        field.queryset = Site.objects.filter(pk__in=[site.pk for act in acts for site in user.sites(act)])
+        if len(acts) == 1:  # nothing to choose
+            del self.fields["what"]
+        self.own_alone = acts == [OWN_ACT]
         field.empty_label = "every site I may export"
+
+    @property
+    def own_rows(self) -> bool:
+        return self.own_alone or self.cleaned_data.get("what") == "own"
 
 
 class IdentifiedExportForm(forms.Form):

@@ -74,6 +74,9 @@ class ExportRun(models.Model):
         FAILED = "failed", "Failed"
 
     identified = models.BooleanField(default=False)
+    own_rows = models.BooleanField(
+        default=False, help_text="Only what the person's own imports and entries made"
+    )
     with_birth_dates = models.BooleanField(default=False)
     reason = models.CharField(max_length=500, blank=True)
     site = models.ForeignKey("access.Site", on_delete=models.PROTECT, null=True, blank=True)
@@ -96,6 +99,9 @@ class ExportRun(models.Model):
             models.CheckConstraint(
                 condition=Q(identified=False) | (Q(site__isnull=False) & ~Q(reason="")),
                 name="identified_export_has_site_and_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(identified=False) | Q(own_rows=False), name="own_rows_go_out_without_names"
             ),
         ]
 

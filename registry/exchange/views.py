@@ -25,6 +25,7 @@ from registry.exchange.models import ExportRun, ImportRun
 from registry.exchange.resources import kinds, resource_for
 from registry.saving import NotAccepted
 
+EXPORT_ACTS = (exports.ACT, exports.OWN_ACT)
 IMPORT_ACTS = tuple(act for act in ACTS if act.startswith("import."))
 SHOWN = 100
 State = ImportRun.State
@@ -135,19 +136,25 @@ def import_cancel(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("exchange:import_run", pk=pk)
 
 
-@needs(exports.ACT)
+@needs(*EXPORT_ACTS)
 def export_list(request: HttpRequest) -> HttpResponse:
     user = signed_in(request)
     form = ExportForm(request.POST or None, user=user)
     if request.method == "POST" and form.is_valid():
         answers = form.cleaned_data
         run = exports.request_export(
-            site=answers["site"], form_token=answers["form_token"], by=user, now=clock.now()
+            site=answers["site"],
+            form_token=answers["form_token"],
+            by=user,
+            now=clock.now(),
+            own_rows=form.own_rows,
         )
         nudge.after_commit(tasks.work_waiting)
         return redirect("exchange:export_run", pk=run.pk)
     found = ExportRun.objects.filter(requested_by=user).select_related("site")[:SHOWN]
-    context = {"form": form, "runs": found, "may_export_names": user.may(identified.ACT)}
+    context = {
+        "form": form, "runs": found, "may_export_names": user.may(identified.ACT), "own_alone": form.own_alone,
+    }  # fmt: skip
     return render(request, "exchange/export_list.html", context)
 
 
@@ -169,7 +176,7 @@ def identified_export(request: HttpRequest) -> HttpResponse:
     return render(request, "exchange/identified_export.html", {"form": form})
 
 
-@needs(exports.ACT)
+@needs(*EXPORT_ACTS)
 @require_GET
 def export_run(request: HttpRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(
@@ -181,7 +188,7 @@ def export_run(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "exchange/export_run.html", {"run": run, "job": job})
 
 
-@needs(exports.ACT)
+@needs(*EXPORT_ACTS)
 @require_GET
 def export_download(request: HttpRequest, pk: int) -> HttpResponse | FileResponse:
     user = signed_in(request)
@@ -193,7 +200,8 @@ def export_download(request: HttpRequest, pk: int) -> HttpResponse | FileRespons
         raise PermissionDenied("You may no longer export these rows.")
     with acting_as(user, channel="web", reason=run.reason):
         record_event(action="export downloaded", about=run, detail=run.sha256, now=clock.now())
-    name = f"registry-{'names' if run.identified else 'export'}-{run.requested_at:%Y-%m-%d}.zip"
+    kind = "names" if run.identified else "own-results" if run.own_rows else "export"
+    name = f"registry-{kind}-{run.requested_at:%Y-%m-%d}.zip"
     return FileResponse(path.open("rb"), as_attachment=True, filename=name)
 
 

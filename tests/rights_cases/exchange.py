@@ -5,7 +5,7 @@ from registry.exchange.models import ExportRun, ImportRun
 from tests.rights_world import Case, of_row
 
 IMPORTS = tuple(act for act in ACTS if act.startswith("import."))
-EXPORT = ("export.pseudonymised",)
+EXPORT = ("export.pseudonymised", "export.own_results")
 of_import = of_row(ImportRun, kind="patients")
 
 CASES = {
