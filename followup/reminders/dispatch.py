@@ -26,7 +26,7 @@ from followup.reminders.staff import staff_of
 from followup.reminders.standing import reaches
 from registry import clock as calendar
 from registry.access.models import Site, User
-from registry.audit.acting import Actor, acting_as
+from registry.audit.acting import Actor, acting_as, note_gone
 from registry.batches import batches
 
 log = logging.getLogger(__name__)
@@ -111,6 +111,7 @@ def _deliver(
         letter = _begin(message, lease, as_of=as_of, now=clock(), post=post)
     if letter is None:
         return False
+    note_gone("a message")
     try:
         letter.send()
     except Exception as error:  # whatever one message meets must not stop the others

@@ -17,7 +17,7 @@ from django.template.loader import render_to_string
 from followup.reminders.dispatch import Clock, message_id_of
 from followup.reminders.models import MailMessage, Notice
 from registry.access.models import RoleGrant, Site, User
-from registry.audit.acting import Actor, acting_as
+from registry.audit.acting import Actor, acting_as, note_gone
 from registry.clock import local_date
 from registry.exchange.nudge import after_commit
 from registry.handover.models import RecordOpening
@@ -71,6 +71,7 @@ def _send(pk: int, *, clock: Clock, by: Actor | str) -> bool:
         notice = _begin(pk, clock())
     if notice is None:
         return False
+    note_gone("a notice")
     try:
         _letter(notice).send()
     except Exception as error:  # whatever one notice meets must not stop the others

@@ -46,6 +46,7 @@ class NobodyActing(Exception):
 
 
 _acting: ContextVar[Acting | None] = ContextVar("acting", default=None)
+_gone: ContextVar[list[str] | None] = ContextVar("gone", default=None)
 
 
 def current() -> Acting | None:
@@ -76,6 +77,24 @@ def because(reason: str) -> Iterator[None]:
         raise NobodyActing("A reason needs somebody acting: open acting_as() first.")
     with _using(replace(outer, reason=reason), outer):
         yield
+
+
+@contextmanager
+def left_the_house() -> Iterator[list[str]]:
+    """Gathers what could not be taken back by undoing the transaction: see `note_gone()`."""
+    gone: list[str] = []
+    token = _gone.set(gone)
+    try:
+        yield gone
+    finally:
+        _gone.reset(token)
+
+
+def note_gone(what: str) -> None:
+    """To be called before something is sent outside, such as a message: whoever asked for it must not ask twice."""
+    gone = _gone.get()
+    if gone is not None:
+        gone.append(what)
 
 
 def act_for_process(actor: str) -> None:

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from registry.access.models import RoleGrant, User
-from registry.audit.acting import acting_as
+from registry.audit.acting import acting_as, note_gone
 from registry.signin.models import Notice
 from registry.signin.throttle import Pool, TooMany, claim, is_full
 
@@ -66,6 +66,7 @@ def _send(notice: Notice) -> int:
     person = notice.recipient
     if not (person.is_active and person.email):  # looked at now, not when the notice was made
         return 0
+    note_gone("a notice about the account")
     try:
         EmailMessage(
             f"MSC Registry: {notice.get_kind_display()}",
