@@ -143,6 +143,35 @@ def test_another_sites_patient_and_site_are_out_of_reach(
     assert absent.replace("RIV-99", "X") == unreachable.replace("RIV-17", "X")
 
 
+STATES_ELSEWHERE = ["as enrolled", "withdrawn", "deceased", "erased", "never named", "moved there"]
+
+
+def _become(state: str, patient: Patient, harbour: Site) -> None:
+    if state in ("withdrawn", "deceased"):
+        Patient.objects.update(status=state)
+    elif state == "erased":
+        destroy_key(patient=patient, now=NOW)
+    elif state == "never named":
+        Identity.objects.all().delete()
+    Patient.objects.update(site=harbour)
+    Identity.objects.update(site=harbour)
+
+
+@pytest.mark.parametrize("state", STATES_ELSEWHERE)
+def test_an_id_of_another_site_is_taken_and_nothing_more_is_said(
+    bring, dele: User, harbour: Site, state: str
+) -> None:
+    """Not where the person is, nor what became of them, nor whether the name in the file is theirs."""
+    bring(ROW)
+    _become(state, Patient.objects.get(), harbour)
+    for line in (ROW, "RIV,RIV-17,77,Bruno,Tal,1950-01-01,male,2030-03-01,1.0,2030-02-27,90"):
+        report = bring(line, by=dele, reason="Checked")
+        said = [(one.row, one.column, one.value, one.code, one.message) for one in report.errors]
+        assert said == [(2, "patient_id", "RIV-17", "not_at_site", "cannot be used at site RIV")]
+        assert (report.refused, report.flagged, report.flags) == (1, 0, [])
+        assert not any(word in str(report.as_dict()) for word in ("HAR", "Harbour", state))
+
+
 def test_an_erased_person_is_not_named_again(bring) -> None:
     bring(ROW)
     bring("RIV-17,withdrawn,2031-03-05,erase,Asked by letter", kind="status")
