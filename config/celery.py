@@ -10,6 +10,7 @@ from celery.worker import strategy
 from django.conf import settings
 from kombu.exceptions import ContentDisallowed, DecodeError
 
+from config import broker
 from config.supervisor import die_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -38,6 +39,7 @@ class CarefulTask(Task):
     Strategy = "config.celery:careful"
 
 
+broker.use()
 app = Celery("registry", task_cls=CarefulTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

@@ -63,6 +63,40 @@ def hostile(trap: Path) -> list[bytes]:
     ]
 
 
+def no_message() -> list[bytes]:
+    """Not even the envelope of one."""
+    whole = json.loads(envelope(b"[]", content_type="application/json"))
+    properties = whole["properties"]
+    return [
+        b"\xff\xfe\x00canary", b"canary", b"", b"5", b"null", b"[]", b"{}", b"[" * 100_000,
+        json.dumps(whole | {"properties": None}).encode(),
+        json.dumps(whole | {"body": "canary!"}).encode(),
+        json.dumps(whole | {"headers": "canary"}).encode(),
+        json.dumps(whole | {"properties": properties | {"delivery_tag": ["canary"]}}).encode(),
+        json.dumps(whole | {"properties": properties | {"delivery_info": {}}}).encode(),
+    ]  # fmt: skip
+
+
+@pytest.mark.services
+@pytest.mark.slow
+def test_what_is_no_message_at_all_is_put_aside_and_the_worker_goes_on(place: Place) -> None:
+    import redis
+
+    worker = place.worker("only")
+    wait_until(lambda: place.ask(SWEEPS)[0][0] >= 1)
+    queue = redis.Redis.from_url(place.environment["REDIS_URL"])
+    for raw in no_message():
+        queue.lpush("celery", raw)
+    wait_until(lambda: queue.llen("celery") == 0)
+    before = place.ask(SWEEPS)[0][0]
+    place.manage("shell", "-v", "0", "-c", ASK_TO_SWEEP)
+    wait_until(lambda: place.ask(SWEEPS)[0][0] > before)
+    assert worker.poll() is None, "the worker died"
+    log = (place.folder / "processes.log").read_text(errors="replace")
+    assert log.count("Put aside what lay in the queue") == len(no_message()), log[-3000:]
+    assert "canary" not in log
+
+
 @pytest.mark.services
 @pytest.mark.slow
 def test_what_strangers_put_into_the_queue_is_refused_and_the_worker_goes_on(
