@@ -8,7 +8,7 @@ from django.db import transaction
 
 from followup.reminders import upkeep
 from followup.reminders.dispatch import Clock, dispatch, move_reminders
-from followup.reminders.models import MailMessage, Reminder, SweepRun
+from followup.reminders.models import MailMessage, Notice, Reminder, SweepRun
 from followup.reminders.notices import send_notices
 from followup.reminders.planning import plan_messages
 from followup.reminders.raising import Changes, SitePlan, raise_for_site
@@ -17,7 +17,7 @@ from followup.reminders.totals import Totals, count
 from followup.schedule.actions import repair_plans
 from registry import clock as calendar
 from registry.access.models import Site, User
-from registry.audit.acting import Actor, acting_as
+from registry.audit.acting import Actor, acting_as, because
 from registry.backups import unfinished
 from registry.handover.moving import repair_sites
 from registry.signatures.watching import judge_new
@@ -99,20 +99,22 @@ def _clock_from(now: datetime) -> Clock:
     return lambda: now + timedelta(seconds=time.monotonic() - started)
 
 
-def try_again(*, message: MailMessage, by: User, now: datetime) -> None:
+def try_again(*, message: MailMessage, reason: str, by: User, now: datetime) -> None:
     """Sent by the next sweep, under the same Message-ID. Needs `acting_as()`."""
     by.require("reminders.control")
     _settle(
+        reason,
         message,
         {"state": MailMessage.State.PLANNED, "attempts": 0, "lease_until": None, "error": ""},
         to=Reminder.State.RAISED,
     )
 
 
-def settle_as_sent(*, message: MailMessage, by: User, now: datetime) -> None:
-    """A person found out that it arrived. Needs `acting_as()`."""
+def settle_as_sent(*, message: MailMessage, reason: str, by: User, now: datetime) -> None:
+    """A person found out that it arrived; `reason`: how. Needs `acting_as()`."""
     by.require("reminders.control")
     _settle(
+        reason,
         message,
         {"state": MailMessage.State.SENT, "sent_at": now, "lease_until": None, "error": ""},
         to=Reminder.State.SENT,
@@ -120,8 +122,29 @@ def settle_as_sent(*, message: MailMessage, by: User, now: datetime) -> None:
     )
 
 
-def _settle(message: MailMessage, values: dict[str, object], *, to: str, at: datetime | None = None) -> None:
+def notice_again(*, notice: Notice, reason: str, by: User, now: datetime) -> None:
+    """Sent by the next sweep, to whoever is then still the one to tell. Needs `acting_as()`."""
+    by.require("reminders.control")
+    again = {"state": MailMessage.State.PLANNED, "attempts": 0, "lease_until": None}
+    _move_on(notice, reason, again)
+
+
+def notice_arrived(*, notice: Notice, reason: str, by: User, now: datetime) -> None:
+    """A person found out that it arrived; `reason`: how. Needs `acting_as()`."""
+    by.require("reminders.control")
+    _move_on(notice, reason, {"state": MailMessage.State.SENT, "sent_at": now, "lease_until": None})
+
+
+def _settle(
+    reason: str, message: MailMessage, values: dict[str, object], *, to: str, at: datetime | None = None
+) -> None:
+    _move_on(message, reason, values)
+    with because(reason):
+        move_reminders(message.pk, (Reminder.State.FAILED, Reminder.State.UNCERTAIN), to, at=at)
+
+
+def _move_on(row: MailMessage | Notice, reason: str, values: dict[str, object]) -> None:
     stuck = (MailMessage.State.FAILED, MailMessage.State.UNCERTAIN)
-    if not MailMessage.objects.filter(pk=message.pk, state__in=stuck).update(**values):
-        raise AlreadySettled("This message was settled in the meantime.")
-    move_reminders(message.pk, (Reminder.State.FAILED, Reminder.State.UNCERTAIN), to, at=at)
+    with because(reason):
+        if not type(row)._default_manager.filter(pk=row.pk, state__in=stuck).update(**values):
+            raise AlreadySettled("This message was settled in the meantime.")

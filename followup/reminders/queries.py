@@ -4,13 +4,19 @@ from typing import Any
 
 from django.db.models import Count, QuerySet
 
-from followup.reminders.models import MailMessage, Reminder, SweepRun
+from followup.reminders.models import MailMessage, Notice, Reminder, SweepRun
 
 
 def stuck_messages() -> QuerySet[MailMessage]:
     """Those a person must decide on, or see being tried again."""
     stuck = (MailMessage.State.FAILED, MailMessage.State.UNCERTAIN)
     return MailMessage.objects.filter(state__in=stuck).select_related("recipient").order_by("on_date", "pk")
+
+
+def stuck_notices() -> QuerySet[Notice]:
+    stuck = (MailMessage.State.FAILED, MailMessage.State.UNCERTAIN)
+    found = Notice.objects.filter(state__in=stuck).select_related("recipient", "site")
+    return found.order_by("created_at", "pk")
 
 
 def held_by_site() -> list[dict[str, Any]]:

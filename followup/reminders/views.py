@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -11,7 +12,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from followup.reminders import actions, queries
-from followup.reminders.models import MailMessage, SweepRun
+from followup.reminders.forms import DecisionForm
+from followup.reminders.models import MailMessage, Notice, SweepRun
 from followup.reminders.staff import KIND_WORDS
 from registry import clock
 from registry.access.conflicts import decided_first
@@ -28,6 +30,7 @@ def control(request: HttpRequest) -> HttpResponse:
         "sweeps": [_sweep(run) for run in queries.last_sweeps()],
         "columns": COLUMNS,
         "stuck": queries.stuck_messages(),
+        "notices": [{"notice": one, "what": one.get_kind_display()} for one in queries.stuck_notices()],
         "held": [row | {"lacks": KIND_WORDS[row["recipient_kind"]]} for row in held],
     }
     return render(request, "reminders/control.html", context)
@@ -48,20 +51,57 @@ def _sweep(run: SweepRun) -> dict[str, Any]:
 @require_POST
 @needs("reminders.control")
 def message_again(request: HttpRequest, pk: int) -> HttpResponse:
-    return _decide(request, pk, actions.try_again, "The message goes out with the next sweep.")
+    message = get_object_or_404(MailMessage, pk=pk)
+    return _decide(
+        request,
+        message,
+        partial(actions.try_again, message=message),
+        "The message goes out with the next sweep.",
+    )
 
 
 @require_POST
 @needs("reminders.control")
 def message_settle(request: HttpRequest, pk: int) -> HttpResponse:
-    return _decide(request, pk, actions.settle_as_sent, "The message counts as sent.")
-
-
-def _decide(request: HttpRequest, pk: int, action: Callable[..., None], done: str) -> HttpResponse:
     message = get_object_or_404(MailMessage, pk=pk)
+    return _decide(
+        request, message, partial(actions.settle_as_sent, message=message), "The message counts as sent."
+    )
+
+
+@require_POST
+@needs("reminders.control")
+def notice_again(request: HttpRequest, pk: int) -> HttpResponse:
+    notice = get_object_or_404(Notice, pk=pk)
+    return _decide(
+        request,
+        notice,
+        partial(actions.notice_again, notice=notice),
+        "The notice goes out with the next sweep.",
+    )
+
+
+@require_POST
+@needs("reminders.control")
+def notice_settle(request: HttpRequest, pk: int) -> HttpResponse:
+    notice = get_object_or_404(Notice, pk=pk)
+    return _decide(
+        request, notice, partial(actions.notice_arrived, notice=notice), "The notice counts as sent."
+    )
+
+
+def _decide(
+    request: HttpRequest, row: MailMessage | Notice, action: Callable[..., None], done: str
+) -> HttpResponse:
+    form = DecisionForm(request.POST)
+    if not form.is_valid():
+        messages.error(
+            request, "Say how you know that it arrived, or why it is sent again: it stays in the trail."
+        )
+        return redirect("reminders:control")
     try:
-        action(message=message, by=signed_in(request), now=clock.now())
+        action(reason=form.cleaned_data["reason"], by=signed_in(request), now=clock.now())
         messages.success(request, done)
     except actions.AlreadySettled as refusal:
-        return decided_first(request, message, str(refusal), reverse("reminders:control"))
+        return decided_first(request, row, str(refusal), reverse("reminders:control"))
     return redirect("reminders:control")

@@ -135,7 +135,7 @@ def test_a_parked_message_goes_out_when_somebody_tries_again(visit, nora, cora, 
     assert (totals.failed, totals.add_up) == (1, True)
     settings.EMAIL_BACKEND = "config.mail.FileSink"
     with acting_as(cora):
-        try_again(message=MailMessage.objects.get(), by=cora, now=NOW)
+        try_again(message=MailMessage.objects.get(), reason="Server log", by=cora, now=NOW)
     assert sweep_on(TODAY).sent == 1
     (mail,) = outbox()
     assert mail["Message-ID"] == dispatch.message_id_of(MailMessage.objects.get().pk)
@@ -162,9 +162,9 @@ def test_killed_while_sending_is_uncertain_and_never_sent_again_by_itself(
     assert (totals.uncertain, totals.due, totals.add_up) == (1, 1, True)
     assert not outbox()
     with acting_as(cora):
-        settle_as_sent(message=MailMessage.objects.get(), by=cora, now=NOW)
+        settle_as_sent(message=MailMessage.objects.get(), reason="Server log", by=cora, now=NOW)
         with pytest.raises(AlreadySettled):
-            try_again(message=MailMessage.objects.get(), by=cora, now=NOW)
+            try_again(message=MailMessage.objects.get(), reason="Server log", by=cora, now=NOW)
     assert Reminder.objects.get().state == "sent"
 
 
