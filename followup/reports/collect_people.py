@@ -10,6 +10,8 @@ from followup.labs.series import baselines, series
 from followup.reports import numbers as shape
 from followup.reports.cohort import AFTER_CUT_OFF, Frame, Given, Person, rounded
 from registry import partial_dates
+from registry.clock import local_date
+from registry.handover.models import Transfer
 from registry.patients.models import Sex, Status
 from registry.patients.rules import WITHDRAWAL_SCOPES
 
@@ -48,6 +50,19 @@ def _disposition_row(status: str, persons: Sequence[Person]) -> shape.Dispositio
 def withdrawals(frame: Frame) -> list[shape.WithdrawalRow]:
     scopes = Counter(person.scope for person in frame.persons if person.row == Status.WITHDRAWN)
     return [{"scope": scope, "persons": scopes[scope]} for scope in WITHDRAWAL_SCOPES if scopes[scope]]
+
+
+def transfers(frame: Frame) -> shape.Transfers:
+    """By the day of acceptance, when the record goes over, in the calendar of the receiving site."""
+    counts = Counter({"came": 0, "went": 0, "between": 0})
+    for one in Transfer.objects.accepted().select_related("to_site").order_by("pk"):
+        day = local_date(one.decided_at, one.to_site.time_zone) if one.decided_at else None
+        if day is None or not frame.period_from <= day <= frame.cut_off:
+            continue
+        came, went = one.to_site_id in frame.site_ids, one.from_site_id in frame.site_ids
+        if came or went:
+            counts["between" if came and went else "came" if came else "went"] += 1
+    return {"came": counts["came"], "went": counts["went"], "between": counts["between"]}
 
 
 def sexes(frame: Frame) -> list[shape.SexRow]:

@@ -49,6 +49,7 @@ def _numbers(frame: Frame, sites: Sequence[Site]) -> SafetyNumbers:
         "persons_in_registry": len(frame.persons),
         "disposition": people.disposition(frame),
         "withdrawals": people.withdrawals(frame),
+        "transfers": people.transfers(frame),
         "sexes": people.sexes(frame),
         "baseline": people.baseline(frame),
         "exposure": people.exposure(frame),

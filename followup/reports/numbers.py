@@ -45,6 +45,14 @@ class DispositionRow(TypedDict):
     patient_ids: list[str]
 
 
+class Transfers(TypedDict):
+    """Persons taken over in the period."""
+
+    came: int  # from a site outside the report
+    went: int  # to a site outside the report
+    between: int  # both sites are in the report
+
+
 class WithdrawalRow(TypedDict):
     scope: str
     persons: int
@@ -295,6 +303,7 @@ class SafetyNumbers(TypedDict):
     persons_in_registry: int
     disposition: list[DispositionRow]
     withdrawals: list[WithdrawalRow]
+    transfers: NotRequired[Transfers]  # reports made before 0.2 lack it
     sexes: list[SexRow]
     baseline: list[BaselineRow]
     exposure: Exposure

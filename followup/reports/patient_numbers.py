@@ -1,6 +1,6 @@
 """The frozen numbers behind one patient's report; the same rules as in `numbers.py`."""
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from followup.reports.numbers import Cover
 
@@ -122,6 +122,7 @@ class SignedRecordRow(TypedDict):
     state: str  # valid | void | broken
     voided_on: str | None
     new_since: int  # results that came after it
+    signed_at_site: NotRequired[str]  # where the person has moved since
 
 
 class PatientNumbers(TypedDict):

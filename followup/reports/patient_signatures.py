@@ -27,13 +27,16 @@ def collect_signatures(patient: Patient, cut_off: date) -> list[SignedRecordRow]
             pk__in=dict.fromkeys(pks.values_list("row_pk", flat=True))
         )
         for record in found.order_by("pk"):
-            rows += [_row(signable.noun, str(record), state) for state in standing_of(record).states]
+            rows += [
+                _row(signable.noun, str(record), state, patient.site_id)
+                for state in standing_of(record).states
+            ]
     zone = patient.site.time_zone
     kept = [row for moment, row in rows if local_date(moment, zone) <= cut_off]
     return sorted(kept, key=lambda row: (row["signed_at"], row["noun"], row["record"], row["meaning"]))
 
 
-def _row(noun: str, record: str, state: SignatureState) -> tuple[datetime, SignedRecordRow]:
+def _row(noun: str, record: str, state: SignatureState, site_id: int) -> tuple[datetime, SignedRecordRow]:
     signature = state.signature
     return signature.signed_at, {
         "noun": noun,
@@ -45,6 +48,7 @@ def _row(noun: str, record: str, state: SignatureState) -> tuple[datetime, Signe
         "state": state.word,
         "voided_on": state.voided_at.astimezone(UTC).date().isoformat() if state.voided_at else None,
         "new_since": len(state.late),
+        "signed_at_site": signature.site.name if signature.site and signature.site_id != site_id else "",
     }
 
 
@@ -55,7 +59,7 @@ def signature_table(numbers: PatientNumbers) -> Block:
     ]  # fmt: skip
     rows = [
         (
-            f"{one['noun'].capitalize()}: {one['record']}", one["printed_name"], one["role"], one["meaning"],
+            f"{one['noun'].capitalize()}: {one['record']}", one["printed_name"], _role_words(one), one["meaning"],
             utc(one["signed_at"]), _state_words(one), count(one["new_since"]),
         )
         for one in numbers["signatures"]
@@ -66,6 +70,12 @@ def signature_table(numbers: PatientNumbers) -> Block:
     ]
     return table("Signatures under the record", columns, rows, empty="Nothing in this record is signed.", notes=notes,
                  width="dense")  # fmt: skip
+
+
+def _role_words(row: SignedRecordRow) -> str:
+    """With the site it was signed at, where the person has moved since."""
+    elsewhere = row.get("signed_at_site", "")
+    return f"{row['role']}, signed at {elsewhere}" if elsewhere else row["role"]
 
 
 def _state_words(row: SignedRecordRow) -> str:

@@ -3,7 +3,17 @@
 from typing import Any
 
 from followup.reports import charts
-from followup.reports.layout import NOT_OURS, Block, Section, figure_or_words, num, section, table, text
+from followup.reports.layout import (
+    NOT_OURS,
+    Block,
+    Section,
+    figure_or_words,
+    num,
+    paragraph,
+    section,
+    table,
+    text,
+)
 from followup.reports.numbers import NeoplasiaRateRow, SafetyNumbers
 from followup.reports.safety_events import (
     NO_PROOF,
@@ -131,7 +141,18 @@ def _disposition(numbers: SafetyNumbers) -> list[Block]:
         empty="Nobody has withdrawn.",
         width="narrow",
     )
-    return [main, scopes]
+    return [main, *_transfers(numbers), scopes]
+
+
+def _transfers(numbers: SafetyNumbers) -> list[Block]:
+    moved = numbers.get("transfers")
+    if moved is None:
+        return []
+    words = (
+        f"Transfers in the period: {plural(moved['came'], 'person')} came from a site outside this report and "
+        f"{moved['went']} went to one; {moved['between']} moved between its sites. Each stands in the table at the present site."
+    )
+    return [paragraph(words)]
 
 
 def _baseline(numbers: SafetyNumbers) -> list[Block]:

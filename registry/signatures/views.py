@@ -125,6 +125,7 @@ def signature(request: HttpRequest, pk: int) -> HttpResponse:
         "state": state,
         "signature": found,
         "sections": sections_of(signable, content_from(found.content)),
+        "signed_elsewhere": found.site.name if found.site and found.site != site_of(row) else "",
         "breadcrumbs": [{"label": str(row), "url": signable.url(row)}, {"label": "Signature", "url": ""}],
     }
     return _render(request, "signatures/signature.html", row, context)

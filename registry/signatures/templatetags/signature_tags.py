@@ -33,6 +33,7 @@ def signatures(context: template.Context, row: models.Model) -> dict[str, Any]:
     return {
         "noun": signable.noun,
         "standing": standing,
+        "site_id": site.pk if site else None,
         "may_sign": may_sign and not problem,
         "reads_content": user.may(signable.view_act, site),
         "problem": problem if may_sign else "",

@@ -6,7 +6,7 @@ Period 1 Jan to 31 Dec 2030. Time since first infusion, last day not counted:
   C  infused 1 Jul 2029 and 1 Jul 2030, followed to the cut-off  548 days, 364 in the period
 """
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from scipy.stats import chi2
@@ -15,7 +15,10 @@ from followup.reports.collect_safety import collect_safety
 from followup.reports.numbers import canonical_json
 from followup.reports.rules import numbers_add_up
 from followup.reports.safety_events import neoplasia_blocks
+from followup.reports.safety_sections import safety_sections
 from followup.schedule.models import Visit
+from registry.access.models import Site
+from registry.handover.models import Transfer
 from tests.followup.reports import people
 
 FROM, TO = date(2030, 1, 1), date(2030, 12, 31)
@@ -71,6 +74,35 @@ def test_everybody_stands_in_one_row_of_the_disposition(small, riverside):
     assert numbers["withdrawals"] == [{"scope": "no_contact", "persons": 1}]
     assert numbers_add_up(numbers) == []
     assert collect(riverside)["persons_in_registry"] == 6
+
+
+def test_who_came_and_went_in_the_period_is_counted_by_the_day_of_acceptance(small, riverside, harbour, nora):
+    hill = Site.objects.create(code="HIL", name="Hill", country="GB", time_zone="Europe/London")
+    moves = [
+        (riverside, harbour, datetime(2030, 12, 31, 10, tzinfo=UTC)),  # 23:00 at Harbour
+        (
+            riverside,
+            harbour,
+            datetime(2030, 12, 31, 12, tzinfo=UTC),
+        ),  # 1 January 2031 at Harbour: after the period
+        (harbour, riverside, datetime(2030, 6, 1, tzinfo=UTC)),
+        (hill, riverside, datetime(2030, 6, 1, tzinfo=UTC)),
+        (hill, riverside, datetime(2029, 12, 31, tzinfo=UTC)),
+    ]
+    for origin, to, at in moves:
+        Transfer.objects.create(
+            patient=small["a"], from_site=origin, to_site=to, moves_on=at.date(), reason="Moved", state="accepted",
+            asked_by=nora, asked_at=at, decided_by=nora, decided_at=at,
+        )  # fmt: skip
+    Transfer.objects.create(
+        patient=small["a"], from_site=riverside, to_site=harbour, moves_on=TO, reason="Asked only", asked_by=nora,
+        asked_at=datetime(2030, 6, 1, tzinfo=UTC),
+    )  # fmt: skip
+    assert collect(riverside)["transfers"] == {"came": 2, "went": 1, "between": 0}
+    numbers = collect(None)
+    assert numbers["transfers"] == {"came": 0, "went": 0, "between": 3}
+    words = " ".join(block.get("text", "") for block in safety_sections(numbers)[0]["blocks"])
+    assert "3 moved between its sites" in words
 
 
 def test_exposure_is_counted_by_hand(small):

@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 
+from followup.reports.patient_signatures import collect_signatures
 from followup.safety.models import AdverseEvent
 from followup.schedule.models import Visit, WorkItem
 from registry.access.models import Site, User
@@ -27,6 +28,7 @@ from registry.saving import ChangedMeanwhile, NotAccepted
 from tests.cast import NOW, TODAY
 from tests.journeys.test_site_separation import ENCRYPTED, Place, answers, fill, place_of
 from tests.registry.handover.scene import FACTS, LATER, accept, ask, read
+from tests.registry.signatures.records import an_event, signed
 from tests.rights_cases import every_case
 from tests.rights_world import World, make_world
 from tests.sizes import size
@@ -63,6 +65,26 @@ def test_the_receiving_site_reads_what_it_was_asked_and_no_more(
     assert anna.patient_id in read(signed_in(ivan), "/today/")[1]
     assert read(signed_in(hana), page)[0] == 404, "a nurse there does not answer for the site"
     assert anna.patient_id not in read(signed_in(hana), "/today/")[1]
+
+
+def test_a_signature_says_where_it_was_made_once_the_patient_has_moved(
+    riverside: Site, harbour: Site, nora: User, ines: User, ivan: User, signed_in: Any
+) -> None:
+    event = an_event(riverside, ines)
+    given = signed(event, ines)
+    assert "signed at" not in read(signed_in(ines), reverse("safety:event", args=[event.pk]))[1]
+    accept(ask(event.patient, harbour, nora), ivan)
+    text = read(signed_in(ivan), reverse("safety:event", args=[event.pk]))[1]
+    assert "signed at Riverside" in text
+    assert "1 valid" in text, "it holds as before"
+    assert (
+        "the patient has moved since"
+        in read(signed_in(ivan), reverse("signatures:signature", args=[given.pk]))[1]
+    )
+    given.refresh_from_db()
+    assert given.site == riverside
+    (row,) = collect_signatures(Patient.objects.get(pk=event.patient_id), LATER.date())
+    assert row["signed_at_site"] == "Riverside"
 
 
 def test_the_sender_withdraws_and_the_receiver_declines_once(
