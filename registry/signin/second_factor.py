@@ -6,7 +6,6 @@ import re
 from datetime import datetime
 
 from allauth.mfa.models import Authenticator
-from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
 from allauth.mfa.utils import decrypt
 from django.conf import settings
@@ -17,7 +16,7 @@ from django.utils.crypto import constant_time_compare
 from registry.access.models import User
 from registry.audit.acting import acting_as
 from registry.audit.actions import record_event
-from registry.signin import notices
+from registry.signin import notices, recovery
 from registry.signin.guesses import claim_code
 from registry.signin.throttle import TooMany
 
@@ -94,11 +93,8 @@ def use_step(user: User, step: int) -> bool:
 
 
 def _use_recovery_code(user: User, code: str) -> str:
-    held = Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.RECOVERY_CODES).first()
-    if held is None:
-        return ""
     with acting_as(user):
-        return "recovery code" if RecoveryCodes(held).validate_code(code) else ""
+        return "recovery code" if recovery.use(user, code) else ""
 
 
 def set_up(user: User, secret: str, *, now: datetime) -> list[str]:
@@ -111,10 +107,8 @@ def set_up(user: User, secret: str, *, now: datetime) -> list[str]:
 
 def new_recovery_codes(user: User, *, now: datetime) -> list[str]:
     """The old ones stop working."""
-    Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.RECOVERY_CODES).delete()
     record_event(action="recovery codes made", about=user, now=now)
-    codes: list[str] = RecoveryCodes.activate(user).generate_codes()
-    return codes
+    return recovery.make(user)
 
 
 def confirm_key(user: User, secret: str, code: str, *, now: datetime) -> None:
@@ -130,13 +124,7 @@ def confirm_key(user: User, secret: str, code: str, *, now: datetime) -> None:
 
 
 def codes_left(user: User) -> int:
-    return len(unused_codes(user))
-
-
-def unused_codes(user: User) -> list[str]:
-    held = Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.RECOVERY_CODES).first()
-    codes: list[str] = RecoveryCodes(held).get_unused_codes() if held else []
-    return codes
+    return recovery.left(user)
 
 
 def remove(user: User) -> bool:

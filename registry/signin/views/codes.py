@@ -86,11 +86,11 @@ def second_factor_page(request: HttpRequest) -> HttpResponse:
         except second_factor.WrongCode as wrong:
             form.add_error("code", str(wrong))
         else:
-            second_factor.set_up(user, secret, now=now)
+            made = second_factor.set_up(user, secret, now=now)
             del request.session[PENDING]
             request.session.cycle_key()
             second_factor.note_given(request, now)
-            request.session[SHOWN] = True
+            _hold(request, made)
             return redirect("signin:recovery_codes")
     address = get_adapter().build_totp_url(user, secret)
     picture = base64.b64encode(get_adapter().build_totp_svg(address).encode()).decode()
@@ -120,8 +120,8 @@ def recovery_codes(request: HttpRequest) -> HttpResponse:
     user = signed_in(request)
     if not second_factor.is_set_up(user):
         return redirect("signin:second_factor")
-    if request.session.get(SHOWN):
-        return _show(request, user)
+    if codes := _held(request):
+        return _show(request, user, codes)
     form = ProofForm(request.POST or None, asks_code=needs_code(request))
     if request.method == "POST" and form.is_valid():
         try:
@@ -129,23 +129,34 @@ def recovery_codes(request: HttpRequest) -> HttpResponse:
         except NotProven as refusal:
             form.add_error(refusal.field, refusal.message)
         else:
-            second_factor.new_recovery_codes(user, now=clock.now())
-            request.session[SHOWN] = True
+            _hold(request, second_factor.new_recovery_codes(user, now=clock.now()))
             return redirect("signin:recovery_codes")
     return render(
         request, "signin/new_recovery_codes.html", {"form": form, "left": second_factor.codes_left(user)}
     )
 
 
-def _show(request: HttpRequest, user: User) -> HttpResponse:
+def _hold(request: HttpRequest, codes: list[str]) -> None:
+    """Until their owner says that they are kept: stored, they are digests. Encrypted in this session alone."""
+    request.session[SHOWN] = lock(" ".join(codes), purpose=SHOWN)
+
+
+def _held(request: HttpRequest) -> list[str]:
+    try:
+        return unlock(request.session[SHOWN], purpose=SHOWN).split()
+    except (KeyError, CannotDecrypt):
+        return []
+
+
+def _show(request: HttpRequest, user: User, codes: list[str]) -> HttpResponse:
     if request.method == "POST":
         del request.session[SHOWN]
         messages.success(
             request, "Your second factor is ready. Keep the recovery codes where your telephone is not."
         )
         return redirect("/")
-    codes = [in_groups(one) for one in second_factor.unused_codes(user)]
-    return render(request, "signin/recovery_codes.html", {"codes": codes, "username": user.username})
+    context = {"codes": [in_groups(one) for one in codes], "username": user.username}
+    return render(request, "signin/recovery_codes.html", context)
 
 
 @needs("settings.view")
@@ -153,13 +164,14 @@ def _show(request: HttpRequest, user: User) -> HttpResponse:
 def recovery_codes_file(request: HttpRequest) -> HttpResponse:
     """The same as text, while they are shown."""
     user = signed_in(request)
-    if not request.session.get(SHOWN):
+    codes = _held(request)
+    if not codes:
         raise Http404("The codes were shown once.")
     lines = [
         f"Recovery codes of {user.username}",
         "Each works once.",
         "",
-        *map(in_groups, second_factor.unused_codes(user)),
+        *map(in_groups, codes),
     ]
     response = HttpResponse("\n".join([*lines, ""]), content_type="text/plain; charset=utf-8")
     response.headers["Content-Disposition"] = (

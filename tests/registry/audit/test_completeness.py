@@ -36,7 +36,8 @@ DELETES = {
     "registry/signin/actions.py": "a browser's session that somebody ended; ending it stands in the trail",
     "registry/signin/sessions.py": "browser sessions that ended; signing in and out stand in the trail",
     "registry/signin/drafts.py": "what was typed and not saved, kept for a short time only",
-    "registry/signin/second_factor.py": "second factors and recovery codes that were replaced; their removal stands in the trail",
+    "registry/signin/second_factor.py": "second factors that were taken away; their removal stands in the trail",
+    "registry/signin/recovery.py": "recovery codes that were replaced; making new ones stands in the trail",
     "followup/reminders/dispatch.py": "marks that somebody is being told, derived from the messages",
     "followup/reminders/upkeep.py": "messages the embedded broker has handed out, not a table of the registry",
 }

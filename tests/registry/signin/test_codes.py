@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP
 from django.core.cache import cache
 from django.test import Client
 
@@ -14,7 +16,7 @@ from registry.access import policy
 from registry.access.models import Site, User
 from registry.audit.acting import acting_as
 from registry.audit.models import AuditEntry
-from registry.signin import actions, notices, second_factor
+from registry.signin import actions, notices, recovery, second_factor
 from registry.signin.models import Notice
 from tests.cast import NOW, PASSWORD, person
 from tests.registry.signin.people import (
@@ -123,6 +125,52 @@ def test_a_recovery_code_lets_in_once(nora: User) -> None:
         type_code(browser, first)
         got_in.append(is_in(browser))
     assert got_in == [True, False]
+
+
+def test_recovery_codes_are_stored_as_digests_that_no_key_opens(nora: User) -> None:
+    codes = give_telephone(nora)
+    held = nora.authenticator_set.get(type="recovery_codes")
+    assert set(held.data) == {"salt", "digests"}
+    assert len(set(held.data["digests"])) == len(set(codes)) == 10
+    assert all(len(code) == 12 and code.isdigit() for code in codes)
+
+
+def test_of_two_who_type_a_recovery_code_one_gets_in_and_the_others_stay_good(nora: User) -> None:
+    codes = give_telephone(nora)
+    with acting_as("system:command"):
+        assert [recovery.use(nora, codes[3]), recovery.use(nora, codes[3])] == [True, False]
+        assert not recovery.use(nora, "000000000000")
+        assert recovery.left(nora) == 9
+        assert all(recovery.use(nora, code) for code in codes if code != codes[3])
+    assert recovery.left(nora) == 0
+
+
+@pytest.mark.parametrize("by", ["the worker", "the first use"])
+def test_codes_made_by_an_earlier_version_stay_good_and_become_digests(nora: User, by: str) -> None:
+    with acting_as("system:command"):
+        TOTP.activate(nora, SECRET)
+        codes = RecoveryCodes.activate(nora).generate_codes()
+        RecoveryCodes(nora.authenticator_set.get(type="recovery_codes")).validate_code(codes[0])
+        assert recovery.left(nora) == 9
+    if by == "the worker":
+        assert recovery.digest_those_kept_otherwise() == 1
+        assert recovery.digest_those_kept_otherwise() == 0
+    with acting_as("system:command"):
+        assert [recovery.use(nora, codes[1]), recovery.use(nora, codes[0])] == [True, False]
+    assert set(nora.authenticator_set.get(type="recovery_codes").data) == {"salt", "digests"}
+    assert recovery.left(nora) == 8
+
+
+def test_codes_not_yet_confirmed_as_kept_stand_nowhere_in_the_clear(nora: User, client: Client) -> None:
+    type_password(client, "nora")
+    page = client.get(SET_UP).content.decode()
+    key = re.search(r"secret-key\" translate=\"no\">([A-Z2-7 ]+)<", page)[1].replace(" ", "")
+    client.post(SET_UP, {"password": PASSWORD, "code": code_at(clock.now(), key)})
+    shown = re.findall(r"<li><code>([\d ]+)</code>", client.get("/accounts/recovery-codes/").content.decode())
+    kept = str(dict(client.session.items()))
+    assert not any(code.replace(" ", "") in kept for code in shown)
+    client.post("/accounts/recovery-codes/")
+    assert "recovery_codes_shown" not in client.session
 
 
 def test_at_most_ten_codes_a_minute_are_looked_at(nora: User, monkeypatch) -> None:
