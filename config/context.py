@@ -57,7 +57,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
         if opening := opening_of(request):
             context["opening"] = _opening_banner(opening)
         context["drafts"] = drafts.offers(request, user, clock.now())
-        context["idle_minutes"] = settings.IDLE_MINUTES
+        context["idle_minutes"] = user.idle_minutes
     return context
 
 

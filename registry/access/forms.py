@@ -24,7 +24,7 @@ ROLES = list(policy.ROLES.items())
 class SiteForm(SiteModelForm):
     class Meta:
         model = Site
-        fields = ["code", "name", "country", "time_zone", "closed_weekdays"]
+        fields = ["code", "name", "country", "time_zone", "closed_weekdays", "idle_minutes"]
 
 
 class NewSiteForm(SiteForm):
@@ -38,7 +38,7 @@ class EditSiteForm(SiteForm):
     version = forms.IntegerField(widget=forms.HiddenInput)
 
     class Meta(SiteForm.Meta):
-        fields = ["name", "country", "time_zone", "closed_weekdays"]
+        fields = ["name", "country", "time_zone", "closed_weekdays", "idle_minutes"]
 
 
 def _places(form: forms.Form, by: User) -> None:

@@ -7,8 +7,10 @@ from functools import cached_property
 from typing import ClassVar, Generic, Self, TypeVar
 from zoneinfo import available_timezones
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Exists, Q
 
@@ -58,6 +60,10 @@ class Site(models.Model):
     closed_weekdays = models.CharField(
         max_length=20, default="6,7", blank=True, help_text="Days without visits: 1 = Monday … 7 = Sunday."
     )
+    idle_minutes = models.PositiveSmallIntegerField(
+        default=15, db_default=15, verbose_name="Minutes until a session without anybody ends", help_text="From 5 to 60.",
+        validators=[MinValueValidator(5), MaxValueValidator(60)],
+    )  # fmt: skip
     next_serial = models.PositiveIntegerField(default=1, editable=False)
     form_token = models.CharField(max_length=40, blank=True, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
@@ -68,6 +74,9 @@ class Site(models.Model):
             models.UniqueConstraint(fields=["code"], name="site_code_is_unique"),
             models.UniqueConstraint(
                 fields=["form_token"], condition=~Q(form_token=""), name="one_site_per_form"
+            ),
+            models.CheckConstraint(
+                condition=Q(idle_minutes__gte=5, idle_minutes__lte=60), name="idle_minutes_are_5_to_60"
             ),
         ]
 
@@ -112,6 +121,12 @@ class User(AbstractBaseUser):
             return []
         standing = self.rolegrant_set.in_force_at(clock.now()).select_related("site").order_by("role", "pk")
         return list(standing.annotate(in_blinded_protocol=Exists(Registry.objects.filter(blinded=True))))
+
+    @property
+    def idle_minutes(self) -> int:
+        """The strictest of the sites a person works at; who works across all sites has the registry's."""
+        sites = [grant.site.idle_minutes if grant.site else settings.IDLE_MINUTES for grant in self.grants]
+        return min(sites, default=settings.IDLE_MINUTES)
 
     @property
     def protocol_is_blinded(self) -> bool:

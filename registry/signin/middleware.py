@@ -59,7 +59,8 @@ def over(request: HttpRequest, now: datetime) -> str:
 def seconds_left(request: HttpRequest, now: datetime) -> tuple[float, float]:
     """Until the idle and until the absolute end."""
     at = now.timestamp()
-    idle = request.session.get(LAST_SEEN, at) + settings.IDLE_MINUTES * 60 - at
+    minutes = request.user.idle_minutes if isinstance(request.user, User) else settings.IDLE_MINUTES
+    idle = request.session.get(LAST_SEEN, at) + minutes * 60 - at
     whole = request.session.get(SINCE, at) + settings.ABSOLUTE_HOURS * 3600 - at
     return idle, whole
 

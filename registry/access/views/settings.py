@@ -31,7 +31,7 @@ TABS = (
     ("Review of rights", "access:review", "accounts.review"),
     ("Protocol", "access:protocol", "settings.blinding"),
 )
-SITE_COLUMNS = ("name", "country", "time_zone", "closed_weekdays")
+SITE_COLUMNS = ("name", "country", "time_zone", "closed_weekdays", "idle_minutes")
 SCOPE_WORDS = {policy.OWN: "own site", policy.ALL: "all sites", "none": "–"}
 
 

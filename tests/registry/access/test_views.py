@@ -33,7 +33,13 @@ def test_everybody_reads_the_table_the_code_asks(nora, paul, sami, cora, adam, s
 
 def test_an_administrator_adds_and_changes_a_site(adam: User, riverside: Site, signed_in) -> None:
     browser = signed_in(adam)
-    facts = {"name": "Hill", "country": "GB", "time_zone": "Europe/London", "closed_weekdays": "6,7"}
+    facts = {
+        "name": "Hill",
+        "country": "GB",
+        "time_zone": "Europe/London",
+        "closed_weekdays": "6,7",
+        "idle_minutes": "15",
+    }
     text(browser, "/settings/sites/new/", code="HIL", form_token="hill", **facts)
     assert Site.objects.filter(code="HIL").exists()
     assert "not a time zone" in text(

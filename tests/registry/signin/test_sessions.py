@@ -5,12 +5,13 @@ from datetime import timedelta
 
 import pytest
 from django.core.cache import cache
+from django.db import IntegrityError, transaction
 from django.test import Client
 from django.urls import reverse
 
 from registry import clock
 from registry.access import actions as accounts
-from registry.access.models import User
+from registry.access.models import RoleGrant, Site, User
 from registry.audit.acting import acting_as
 from registry.audit.models import AuditEntry
 from registry.signin import drafts
@@ -224,6 +225,44 @@ def test_a_browser_is_named_in_words(agent: str, words: str) -> None:
 
 FORM = "/settings/sites/new/"
 TYPED = {"code": "NEW", "name": "Newtown <b>Hospital</b>", "version": "3", "password": "secret-words-typed"}
+
+
+def test_each_site_says_after_how_many_minutes_and_the_strictest_counts(
+    nora: User, adam: User, riverside: Site, harbour: Site
+) -> None:
+    with acting_as("system:command"):
+        Site.objects.filter(pk=riverside.pk).update(idle_minutes=40)
+    browser, administrator = sign_in("nora"), sign_in("adam")
+    assert browser.get(PRESENCE).json()["seconds"] == 2400
+    with clock.set_to(NOW + timedelta(minutes=30)):
+        assert opens(browser)
+        assert not opens(administrator), "who works across all sites has the registry's 15 minutes"
+        with acting_as("system:command"):
+            RoleGrant.objects.create(
+                user=nora, role="monitor", site=harbour, starts_on=NOW.date().replace(year=2020)
+            )
+            Site.objects.filter(pk=harbour.pk).update(idle_minutes=5)
+        assert browser.get(PRESENCE).json()["seconds"] == 300
+    with clock.set_to(NOW + timedelta(minutes=36)):
+        assert not opens(browser)
+
+
+@pytest.mark.parametrize("minutes", [4, 61])
+def test_no_site_can_say_less_than_5_or_more_than_60(minutes: int, riverside: Site, adam: User) -> None:
+    with pytest.raises(IntegrityError, match="idle_minutes_are_5_to_60"), transaction.atomic():
+        Site.objects.filter(pk=riverside.pk).update(idle_minutes=minutes)
+    browser = sign_in("adam")
+    facts = {
+        "name": "Hill",
+        "country": "GB",
+        "time_zone": "Europe/London",
+        "closed_weekdays": "6,7",
+        "reason": "x",
+    }
+    page = browser.post(
+        f"/settings/sites/{riverside.pk}/", facts | {"version": "1", "idle_minutes": str(minutes)}
+    )
+    assert "Ensure this value is" in page.content.decode()
 
 
 def test_a_form_sent_too_late_is_kept_and_does_nothing_else(adam: User) -> None:
