@@ -47,7 +47,10 @@ settings.PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.MD5PasswordHasher"
 ]  # the product's are slow on purpose
 
-pytest_plugins = ["tests.cast", "tests.migrated"]  # the fixtures of every test, loaded now that Django is set up
+pytest_plugins = [
+    "tests.cast",
+    "tests.migrated",
+]  # the fixtures of every test, loaded now that Django is set up
 
 hypothesis.settings.register_profile("registry", deadline=None)
 hypothesis.settings.load_profile("registry")

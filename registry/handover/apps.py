@@ -7,6 +7,8 @@ class HandoverConfig(AppConfig):
 
     def ready(self) -> None:
         from registry.exchange.exporting import register_table
+        from registry.handover import subjects
         from registry.handover.exports import TRANSFERS
 
         register_table(TRANSFERS)
+        subjects.register()

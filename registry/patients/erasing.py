@@ -153,7 +153,11 @@ def destroy_key(*, patient: Patient, now: datetime) -> None:
 
 
 def _forget_drafts(patient: Patient) -> None:
-    """What staff who could see the person had typed and not saved: it is under a key of its own, and may name them."""
+    """What was typed about the person and not saved, and what staff who could see them typed anywhere: it may name them."""
     drafts = Draft.objects.select_related("account").order_by("pk")
-    gone = [draft.pk for draft in drafts if draft.account.may("patients.view", patient.site_id)]
+    gone = [
+        draft.pk
+        for draft in drafts
+        if draft.about_patient == patient.pk or draft.account.may("patients.view", patient.site_id)
+    ]
     Draft.objects.filter(pk__in=gone).delete()

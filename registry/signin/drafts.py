@@ -1,4 +1,5 @@
-"""What was typed and not saved when a session ended: kept here, encrypted, for its writer, at most seven days.
+"""What was typed and not saved when a session ended: kept here, encrypted, for its writer, at most seven days. What was
+typed on a page about one patient is under that patient's key as well.
 
 Nothing of it stays in the browser. Passwords, tokens and versions are never part of it: the page that takes the draft
 back brings its own.
@@ -8,15 +9,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.http import HttpRequest
-from django.urls import Resolver404, resolve
+from django.urls import Resolver404, ResolverMatch, resolve
 
 from registry.access.models import User
-from registry.encryption import CannotDecrypt
+from registry.encryption import CannotDecrypt, seal, unseal
 from registry.signin import sealing
 from registry.signin.models import Draft
 
@@ -29,6 +31,21 @@ NOWHERE = ("/accounts/", "/settings/account/")  # who one is, is not kept
 IN_SESSION = "drafts"
 
 Fields = list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class People:
+    """Given by a room that knows patients: whom an address is about, and that person's key while it exists."""
+
+    of_page: Callable[[ResolverMatch], int | None]
+    key_of: Callable[[int], bytes | None]
+
+
+_people: list[People] = []
+
+
+def know_people(people: People) -> None:
+    _people[:] = [people]
 
 
 @dataclass(frozen=True)
@@ -50,8 +67,7 @@ def keep(*, user: User, page: str, action: str, fields: Iterable[tuple[str, str]
     if not (is_page(page) and is_page(action)):
         return False
     Draft.objects.update_or_create(
-        account=user, page=page, action=action,
-        defaults={"typed_at": now, "content": sealing.lock(content, purpose=PURPOSE)},
+        account=user, page=page, action=action, defaults={"typed_at": now} | _locked(content, page, action)
     )  # fmt: skip
     surplus = (
         Draft.objects.filter(account=user).order_by("-typed_at", "-pk").values_list("pk", flat=True)[MOST:]
@@ -108,9 +124,31 @@ def forget_old(now: datetime) -> int:
     return deleted
 
 
+def _locked(content: str, *paths: str) -> dict[str, Any]:
+    """Under the key of the person its page is about as well: with that key it is gone from every copy, backups included."""
+    for people in _people:
+        for path in paths:
+            patient = people.of_page(resolve(path))
+            if key := people.key_of(patient) if patient else None:
+                sealed = seal(key, content, purpose=f"{PURPOSE}:{patient}")
+                return {"content": sealing.lock(sealed, purpose=PURPOSE), "about_patient": patient}
+    return {"content": sealing.lock(content, purpose=PURPOSE), "about_patient": None}
+
+
+def _unlocked(draft: Draft) -> str:
+    content = sealing.unlock(draft.content, purpose=PURPOSE)
+    patient = draft.about_patient
+    if patient is None:
+        return content
+    key = next((key for people in _people if (key := people.key_of(patient))), None)
+    if key is None:
+        raise CannotDecrypt("the person was erased")
+    return unseal(key, content, purpose=f"{PURPOSE}:{patient}")
+
+
 def _opened(draft: Draft) -> Offer | None:
     try:
-        fields = json.loads(sealing.unlock(draft.content, purpose=PURPOSE))
+        fields = json.loads(_unlocked(draft))
     except CannotDecrypt:  # its key is gone: nothing is left to offer
         return None
     shown = [{"name": name, "text": text} for name, text in fields]

@@ -41,6 +41,9 @@ class Draft(models.Model):
     action = models.CharField(max_length=300)
     typed_at = models.DateTimeField()
     content = models.TextField()
+    about_patient = models.BigIntegerField(
+        null=True, help_text="Whose key locks it too, where its page is about one patient"
+    )
 
     class Meta:
         ordering: ClassVar = ["-typed_at", "-pk"]
