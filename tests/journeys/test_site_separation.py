@@ -25,7 +25,7 @@ from registry.patients.contacts import ContactFacts, add_contact
 from registry.patients.identity import IdentityFacts, save_identity
 from registry.patients.models import ContactPoint, Enrolment, Identity, Patient, PatientKey, SearchWord
 from registry.products.models import Donor, Lot, ReleaseTest
-from tests.cast import NOW
+from tests.cast import NOW, person
 from tests.rights_cases import every_case
 from tests.rights_cases.handover import third_site
 from tests.rights_world import ENROLLED_ON, World, make_world
@@ -221,6 +221,8 @@ def test_nothing_of_another_site_shows(two_sites: tuple[World, Place, Place]) ->
     before = {role: answers(world.own[role], urls) for role in READERS}
     everybody_before = answers(world.own["coordinator"], urls)
     added = [*fill(there), *own_cells(there)]
+    newcomer = Patient.objects.create(patient_id="HAR-0002-Z", site=there.riverside, created_at=NOW)
+    Enrolment.objects.create(patient=newcomer, enrolled_on=ENROLLED_ON)
     for row in added:
         if not isinstance(row, ENCRYPTED) and row._meta.app_label != "signatures":  # no hand changes those
             change(row)
@@ -228,9 +230,26 @@ def test_nothing_of_another_site_shows(two_sites: tuple[World, Place, Place]) ->
     for role in READERS:
         after = answers(world.own[role], urls)
         wrong += [f"{role} {url}" for url in urls if after[url] != before[role][url]]
+        # Harbour's first person was there before, so a page that showed them both times would be the same.
+        wrong += [
+            f"{role} {url} names {there.patient}" for url in urls if there.patient.patient_id in after[url]
+        ]
     assert wrong == [], "\n".join(wrong)
     everybody_after = answers(world.own["coordinator"], urls)
     assert sum(everybody_after[url] != everybody_before[url] for url in urls) >= 8, "nothing changed at all"
+
+
+def test_who_works_at_no_site_has_no_row_of_any_kind(two_sites: tuple[World, Place, Place]) -> None:
+    """An empty scope is nothing, never everything."""
+    _, here, there = two_sites
+    fill(here)
+    fill(there)
+    nobody = person("nowhere", "nurse", None)
+    kinds = [model for model in apps.get_models() if hasattr(model._default_manager, "visible_to")]
+    filled = [model for model in kinds if model._default_manager.exists()]
+    assert len(filled) >= 20, "hardly any rows: the test shows nothing"
+    shown = [model.__name__ for model in filled if model._default_manager.visible_to(nobody).exists()]
+    assert shown == []
 
 
 def test_a_patients_own_cells_are_not_there_for_another_site(two_sites: tuple[World, Place, Place]) -> None:
