@@ -1,12 +1,15 @@
 """A registry in a folder of its own, on SQLite or on a PostgreSQL database of its own, driven by its commands."""
 
+import atexit
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -34,6 +37,10 @@ class Place:
         self.environment = {**inherited, "DATA_DIR": str(folder), "REQUIRE_MFA": "0", **environment}
         if database_url:
             self.environment["DATABASE_URL"] = database_url
+
+    def migrate(self) -> None:
+        """The layout `migrate` makes, copied from one that it made: most tests only need it to be there."""
+        lay_out(self.folder, self.database_url)
 
     @property
     def file(self) -> Path:
@@ -101,6 +108,45 @@ def on_server(name: str) -> str:
     return urlunsplit(urlsplit(os.environ["TEST_DATABASE_URL"])._replace(path=f"/{name}"))
 
 
+def lay_out(folder: Path, database_url: str = "") -> None:
+    """A migrated registry, empty, under the keys of the one it is copied from."""
+    made = _template("postgresql" if database_url else "sqlite")
+    shutil.copytree(made.folder, folder, dirs_exist_ok=True)
+    if database_url:
+        copy_database(made.database_url, database_url)
+
+
+@cache
+def _template(engine: str) -> Place:
+    """Made once in each process of the tests, in the folder that goes away with it."""
+    folder, url = Path(os.environ["DATA_DIR"]) / "templates" / engine, ""
+    if engine == "postgresql":
+        name = f"registry_template_{os.getpid()}"
+        url = on_server(name)
+        on_postgresql(on_server("postgres"), f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        on_postgresql(on_server("postgres"), f'CREATE DATABASE "{name}"')
+        atexit.register(
+            on_postgresql, on_server("postgres"), f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'
+        )
+    made = Place(folder, url)
+    made.manage("migrate", "-v", "0")
+    return made
+
+
+def copy_database(source: str, target: str) -> None:
+    names = [urlsplit(url).path.strip("/") for url in (source, target)]
+    server = on_server("postgres")
+    on_postgresql(server, f'DROP DATABASE IF EXISTS "{names[1]}" WITH (FORCE)')
+    on_postgresql(server, f'CREATE DATABASE "{names[1]}" TEMPLATE "{names[0]}"')
+    _without_waiting(names[1])
+
+
+def _without_waiting(name: str) -> None:
+    on_postgresql(
+        on_server("postgres"), f'ALTER DATABASE "{name}" SET synchronous_commit = off'
+    )  # no test cuts the power
+
+
 @contextmanager
 def place_on(engine: str, folder: Path, **environment: str) -> Iterator[Place]:
     """Its PostgreSQL database, if it has one, is dropped in the end."""
@@ -110,7 +156,7 @@ def place_on(engine: str, folder: Path, **environment: str) -> Iterator[Place]:
     server = on_server("postgres")
     name = f"registry_place_{uuid4().hex[:12]}"
     on_postgresql(server, f'CREATE DATABASE "{name}"')
-    on_postgresql(server, f'ALTER DATABASE "{name}" SET synchronous_commit = off')  # no test cuts the power
+    _without_waiting(name)
     try:
         yield Place(folder, on_server(name), **environment)
     finally:

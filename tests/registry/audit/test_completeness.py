@@ -160,7 +160,7 @@ def test_a_request_carries_its_number_and_channel_into_every_row_it_writes(
 def test_killed_between_data_and_trail_leaves_both_or_neither(engine: str, tmp_path: Path) -> None:
     """A row without its entry, or an entry without its row, would be named by `audit_verify`."""
     with place_on(engine, tmp_path / "data", PYTHONPATH=str(ROOT)) as place:
-        place.manage("migrate", "-v", "0")
+        place.migrate()
         done = place.run("tests/registry/audit/killing.py", str(KILLS))
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
         facts = json.loads(place.manage("audit_verify", "--json"))

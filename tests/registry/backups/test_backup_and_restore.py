@@ -30,7 +30,7 @@ def engine(request: pytest.FixtureRequest) -> str:
 def origin(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A registry with people, staff, a report, and reminders that the next sweep would send."""
     with place_on(engine, tmp_path_factory.mktemp("origin") / "data") as place:
-        place.manage("migrate", "-v", "0")
+        place.migrate()
         place.manage("mark_test")
         place.manage("shell", "-v", "0", "-c", registered.FILL)
         place.manage("shell", "-v", "0", "-c", registered.MAKE_REPORT)
@@ -85,7 +85,7 @@ def test_nothing_is_sent_a_second_time_and_what_comes_later_goes_out(
     engine: str, tmp_path: Path, empty: Place
 ) -> None:
     with place_on(engine, tmp_path / "lost") as lost:
-        lost.manage("migrate", "-v", "0")
+        lost.migrate()
         lost.manage("mark_test")
         lost.manage("shell", "-v", "0", "-c", registered.FILL)
         lost.manage("backup", str(tmp_path / "file"))
@@ -249,7 +249,7 @@ def test_a_key_of_the_environment_never_enters_a_backup(origin: Place, tmp_path:
 @pytest.mark.slow
 def test_who_was_erased_after_the_backup_is_erased_again(engine: str, empty: Place, tmp_path: Path) -> None:
     with place_on(engine, tmp_path / "lost") as lost:
-        lost.manage("migrate", "-v", "0")
+        lost.migrate()
         lost.manage("mark_test")
         lost.manage("shell", "-v", "0", "-c", registered.FILL)
         lost.manage("backup", str(tmp_path / "file"))

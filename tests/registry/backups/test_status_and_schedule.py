@@ -211,7 +211,7 @@ def test_the_worker_makes_an_encrypted_backup_that_can_be_restored(engine: str, 
         place.environment |= {
             "BACKUP_DIR": str(tmp_path / "backups"), "BACKUP_PASSPHRASE_FILE": str(tmp_path / "passphrase"),
         }  # fmt: skip
-        place.manage("migrate", "-v", "0")
+        place.migrate()
         place.manage("mark_test")
         ask = "import json; from registry.backups.tasks import back_up_when_due; print(json.dumps(back_up_when_due()))"
         place.python(ask)
