@@ -14,6 +14,7 @@ import pypdf
 import pytest
 
 from tests.leaks.served import ROOT, Browser, Served, wait_until
+from tests.places import lay_out
 
 CANARIES = ("Quibbleworth", "Zebulon", "HN-0101-Q", "1960-05-17", "01632960123", "zq@example.net")
 STAFF = """
@@ -51,7 +52,7 @@ def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
     if extra:
         _redis().flushdb()
     place = Served(tmp_path / "data", **extra)
-    place.manage("migrate", "-v", "0")
+    lay_out(place.folder)
     place.manage("shell", "-v", "0", "-c", STAFF)
     place.start()
     yield place

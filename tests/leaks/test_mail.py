@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.core.mail import EmailMessage
 from django.template.loader import get_template
 
+from config.mail import FileSink
 from followup.reminders import actions
 from followup.reminders.dispatch import dispatch
 from followup.reminders.models import MailMessage
@@ -33,6 +36,20 @@ def sink(tmp_path: Path, settings) -> Path:
     settings.EMAIL_BACKEND = "config.mail.FileSink"
     settings.DATA_DIR = tmp_path
     return tmp_path / "mail"
+
+
+@pytest.fixture
+def envelopes(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Whom each message is handed out for: a blind copy stands in no line of the message itself."""
+    seen: list[list[str]] = []
+    send = FileSink.send_messages
+
+    def watched(self: FileSink, messages: Sequence[EmailMessage]) -> int:
+        seen.extend(message.recipients() for message in messages)
+        return send(self, messages)
+
+    monkeypatch.setattr(FileSink, "send_messages", watched)
+    return seen
 
 
 @pytest.fixture
@@ -63,7 +80,9 @@ def due(riverside: Site) -> list[User]:
 
 
 @pytest.mark.figures
-def test_each_message_has_one_recipient_and_says_nothing(due: list[User], sink: Path) -> None:
+def test_each_message_has_one_recipient_and_says_nothing(
+    due: list[User], sink: Path, envelopes: list[list[str]]
+) -> None:
     actions.run_sweep(now=NOW, as_of=NOW)
     found = [
         message_from_bytes(path.read_bytes(), policy=policy.default) for path in sorted(sink.glob("*.eml"))
@@ -83,6 +102,7 @@ def test_each_message_has_one_recipient_and_says_nothing(due: list[User], sink: 
     assert wrong == []
     assert len({message["Message-ID"] for message in found}) == MESSAGES
     assert {message["To"] for message in found} == {nurse.email for nurse in due}
+    assert sorted(envelopes) == sorted([nurse.email] for nurse in due)
 
 
 def test_who_left_between_the_plan_and_the_sending_is_told_nothing(

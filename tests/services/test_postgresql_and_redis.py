@@ -16,6 +16,7 @@ import pytest
 from django.conf import settings
 
 from tests.cast import PASSWORD
+from tests.places import lay_out, on_server
 
 ROOT = Path(__file__).resolve().parents[2]
 NURSES, VISITS = 20, 60
@@ -143,14 +144,12 @@ def wait_until(what: Callable[[], bool], seconds: float = 90) -> None:
 def place(tmp_path: Path) -> Iterator[Place]:
     import redis
 
-    server, name = os.environ["TEST_DATABASE_URL"], f"registry_services_{os.getpid()}"
+    server, name = on_server("postgres"), f"registry_services_{os.getpid()}"
     redis_url = named(settings.REDIS_URL, REDIS_DATABASE)
-    on_postgresql(server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-    on_postgresql(server, f'CREATE DATABASE "{name}"')
     redis.Redis.from_url(redis_url).flushdb()
     place = Place(tmp_path, named(server, name), redis_url)
     try:
-        place.manage("migrate", "-v", "0")
+        lay_out(tmp_path, place.database_url)
         yield place
     finally:
         place.stop()
