@@ -44,7 +44,7 @@ def keep(source: sqlite3.Connection, file: Path) -> None:
             if kind == "trigger":
                 target.execute(f'DROP TRIGGER "{name}"')
             elif name != "django_migrations":
-                target.execute(f'DELETE FROM "{name}"')  # noqa: S608 - a name out of the schema
+                target.execute(f'DELETE FROM "{name}"')
         target.commit()
     unfinished.replace(file)  # two workers may keep it at once
 
