@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import tomllib
 from collections.abc import Iterator
 from functools import cache
@@ -88,3 +89,10 @@ def test_every_seeded_fault_can_still_be_put_in() -> None:
         text = (ROOT / fault["file"]).read_text(encoding="utf-8")
         assert text.count(fault["find"]) == 1, f"{fault['id']}: its place in {fault['file']} is gone"
         assert fault["find"] != fault["put"]
+
+
+def test_every_figure_names_a_test_that_exists() -> None:
+    page = (ROOT / "docs" / "validation" / "figures.md").read_text(encoding="utf-8")
+    tests = re.findall(r"`(tests/[^`]+)`", page)
+    assert len(tests) >= 10
+    assert list(missing(tests)) == []
