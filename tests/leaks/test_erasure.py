@@ -18,7 +18,6 @@ import pypdf
 import pytest
 
 from tests.leaks.served import Browser, Served, wait_until
-from tests.places import lay_out
 
 BY_FORM = {
     "given_name": "Zebulonius", "family_name": "Quibbleworthy", "previous_names": "Ombersleigh",
@@ -70,13 +69,24 @@ def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
     extra = {}
     if request.param == "services":
         extra = {"REDIS_URL": f"redis://127.0.0.1:6379/{REDIS_DATABASE}", "DATABASE_URL": _postgresql()}
+        _again(extra["DATABASE_URL"])
         _redis().flushdb()
     place = Served(tmp_path / "data", **extra)
-    lay_out(place.folder, extra.get("DATABASE_URL", ""))
+    place.manage("migrate", "-v", "0")
     place.manage("shell", "-v", "0", "-c", STAFF)
     place.start()
     yield place
     place.stop()
+
+
+def _again(url: str) -> None:
+    import psycopg
+
+    parts = urlsplit(url)
+    name = parts.path.strip("/")
+    with psycopg.connect(urlunsplit(parts._replace(path="/postgres")), autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        connection.execute(f'CREATE DATABASE "{name}"')
 
 
 def _redis():
