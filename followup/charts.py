@@ -314,8 +314,8 @@ def _event_panel(events: Sequence[Point], *, domain: Sequence[str], today: str |
 
 def timeline_chart(
     *,
-    hba1c: Sequence[Point],
-    c_peptide: Sequence[Point],
+    hba1c: Sequence[Point] | None,
+    c_peptide: Sequence[Point] | None,
     insulin_iu_per_kg_day: Sequence[Point],
     infusions: Sequence[Point],
     events: Sequence[Point],
@@ -324,8 +324,10 @@ def timeline_chart(
     width: int = 560,
     gap_days: int = DEFAULT_GAP_DAYS,
 ) -> Spec:
-    """The patient at a glance on one time axis; `baselines` by `hba1c`, `c_peptide`, `insulin_iu_per_kg_day`."""
-    domain = time_domain(hba1c, c_peptide, insulin_iu_per_kg_day, infusions, events, today=today)
+    """The patient at a glance on one time axis; `baselines` by `hba1c`, `c_peptide`, `insulin_iu_per_kg_day`. None is
+    masked by the protocol and has no panel.
+    """
+    domain = time_domain(hba1c or [], c_peptide or [], insulin_iu_per_kg_day, infusions, events, today=today)
     edge: Spec = {"domain": domain, "today": today, "width": width}
     frame: Spec = {**edge, "gap_days": gap_days, "labels": False, "marks": False}
 
@@ -335,8 +337,8 @@ def timeline_chart(
 
     panels = [
         _strip(infusions, **edge),
-        _add_mmol_mol_axis(panel(hba1c, HBA1C, "hba1c", 98)),
-        panel(c_peptide, C_PEPTIDE, "c_peptide", 70),
+        *([] if hba1c is None else [_add_mmol_mol_axis(panel(hba1c, HBA1C, "hba1c", 98))]),
+        *([] if c_peptide is None else [panel(c_peptide, C_PEPTIDE, "c_peptide", 70)]),
         panel(insulin_iu_per_kg_day, INSULIN_PER_KG, "insulin_iu_per_kg_day", 70),
         _event_panel(events, **edge),
     ]
@@ -368,11 +370,11 @@ def describe_series(
 
 
 def describe_timeline(
-    *, hba1c: Sequence[Point], infusions: Sequence[Point], events: Sequence[Point], today: str | None
+    *, hba1c: Sequence[Point] | None, infusions: Sequence[Point], events: Sequence[Point], today: str | None
 ) -> str:
     serious = sum(bool(e.get("is_serious")) for e in events)
-    text = (
-        f"{counted(len(infusions), 'infusion')}, {counted(len(with_runs(hba1c)), 'HbA1c measurement')} and "
-    )
+    measured = "" if hba1c is None else f", {counted(len(with_runs(hba1c)), 'HbA1c measurement')}"
+    text = f"{counted(len(infusions), 'infusion')}{measured} and "
     text += f"{counted(len(events), 'adverse event')} ({serious} serious)"
-    return f"{text} up to {in_words(today)}." if today else f"{text}."
+    masked = " HbA1c is masked by the protocol." if hba1c is None else ""
+    return f"{text} up to {in_words(today)}.{masked}" if today else f"{text}.{masked}"

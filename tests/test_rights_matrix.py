@@ -131,7 +131,21 @@ def test_blinding_only_takes_away_except_what_exists_for_it() -> None:
         for role in policy.ROLES
         if order.index(policy.scope_of(role, act, blinded=True)) > order.index(policy.scope_of(role, act))
     }
-    assert wider == {"infusions.order", "import.infusions", "unblinding.emergency", "unblinding.view"}
+    assert wider == {
+        "infusions.order", "import.infusions", "unblinding.emergency", "unblinding.view", "labs.masked",
+        "reports.make_closed", "reports.view_closed",
+    }  # fmt: skip
+
+
+def test_in_a_blinded_protocol_one_role_reads_what_is_masked_and_one_the_closed_report() -> None:
+    for act, only in (
+        ("labs.masked", "laboratory"),
+        ("reports.make_closed", "safety"),
+        ("reports.view_closed", "safety"),
+        ("reports.sign", "safety"),
+    ):
+        holders = {role for role in policy.ROLES if policy.scope_of(role, act, blinded=True) != "none"}
+        assert holders == {only}, act
 
 
 def test_in_a_blinded_protocol_product_staff_alone_read_and_enter_what_was_given() -> None:

@@ -49,14 +49,24 @@ class Account:
     totp_seed: str
 
 
-def build(*, sites: int, patients: int, seed: int, today: date, password: str) -> list[Account]:
+MASKED = "hba1c,fasting_c_peptide"
+
+
+def build(
+    *, sites: int, patients: int, seed: int, today: date, password: str, blinded: bool = False
+) -> list[Account]:
     """Needs an empty registry. Marks it as a demo for ever; the same seed and day give the same registry."""
     if Patient.objects.exists() or User.objects.exists():
         raise CannotBuild("This registry holds people already. Use an empty DATA_DIR for the demo.")
     chosen = cast.SITES[:sites]
     started = _noon(today - timedelta(days=366 * (YEARS + 1)))
     with _at(started) as now:
-        Registry.objects.create(kind="demo", name="MSC Follow-up Registry · demo")
+        Registry.objects.create(
+            kind="demo",
+            name="MSC Follow-up Registry · demo",
+            blinded=blinded,
+            masked_analytes=MASKED if blinded else "",
+        )
         bring_in("sites", rows.site_rows(chosen), now)
         accounts = _staff(password or secrets.token_urlsafe(9), started, seed)
     lots = rows.lot_rows(YEARS, today, seed)
@@ -213,7 +223,10 @@ def _give_up_old_visits(story: Story, patient: Patient, today: date) -> None:
 
 def _staff(password: str, now: datetime, seed: int) -> list[Account]:
     accounts = []
+    blinded = Registry.current().blinded
     for name, role, full_name, at_site in cast.STAFF:
+        if name == "pharmacy" and not blinded:
+            continue
         for site in Site.objects.order_by("pk") if at_site else [None]:
             username = f"{name}-{site.code.lower()}" if site else name
             user = User(username=username, full_name=f"{full_name}{f' ({site})' if site else ''}", date_joined=now,

@@ -36,6 +36,12 @@ STAFF = [
     ("coordinator", "coordinator", "Cora Coordinator", False),
     ("coordinator2", "coordinator", "Carl Coordinator", False),  # whoever writes a plan does not approve it
     ("product", "product", "Pia Product", False),
+    (
+        "pharmacy",
+        "product",
+        "Phil Pharmacy",
+        True,
+    ),  # in a blinded protocol alone: enters lots and doses of its site
     ("auditor", "auditor", "Aude Auditor", False),
     ("admin", "administrator", "Adam Administrator", False),
     ("admin2", "administrator", "Ada Administrator", False),  # whoever asks for an account does not open it

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Model
+
 from followup.copies.clear import Opener, columns_of, names_of, row_of
 from registry.access.blinding import HIDDEN, hides
+from registry.access.masking import codes_of, masked_analytes, unmasked
+from registry.access.masking import words as masked_words
 from registry.access.models import Registry
 from registry.patients.belongings import belongings
 from registry.patients.models import Patient
+
+MASKED = "Without rows that tell of {}: masked by the protocol."
 
 
 def collect_person(patient: Patient, opener: Opener) -> dict[str, Any]:
@@ -18,14 +24,14 @@ def collect_person(patient: Patient, opener: Opener) -> dict[str, Any]:
     tables, registry = [], Registry.current()
     for belonging in belongings():
         is_hidden = hides(belonging.model, registry)
-        rows = [] if is_hidden else list(belonging.rows(patient))
+        rows = [] if is_hidden else list(unmasked(belonging.rows(patient)))
         named = names_of(rows)
         meta = belonging.model._meta
         tables.append(
             {
                 "table": meta.db_table,
                 "what": str(meta.verbose_name_plural),
-                "about": HIDDEN if is_hidden else _first_line(belonging.model.__doc__),
+                "about": HIDDEN if is_hidden else _about(belonging.model),
                 "columns": columns_of(belonging.model),
                 "rows": [row_of(row, opener, named) for row in rows],
             }
@@ -36,6 +42,11 @@ def collect_person(patient: Patient, opener: Opener) -> dict[str, Any]:
         "site": patient.site.name,
         "tables": tables,
     }
+
+
+def _about(model: type[Model]) -> str:
+    first = _first_line(model.__doc__)
+    return f"{first} {MASKED.format(masked_words(masked_analytes()))}".strip() if codes_of(model) else first
 
 
 def _first_line(doc: str | None) -> str:

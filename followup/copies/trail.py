@@ -13,6 +13,7 @@ from django.db.models import Q
 
 from followup.copies.clear import Opener
 from registry.access.blinding import hides
+from registry.access.masking import masked_entries
 from registry.access.models import Registry, User
 from registry.audit.coverage import audited_models
 from registry.audit.history import SYSTEM
@@ -31,6 +32,9 @@ def collect_trail(patient: Patient, rows: Mapping[str, list[str]], opener: Opene
     """
     hidden = _hidden_tables()
     found = {entry.pk: entry for entry in _entries(patient, rows) if entry.table_name not in hidden}
+    masked = AuditEntry.objects.filter(masked_entries(), about_patient=patient.pk)
+    for pk in masked.order_by().values_list("pk", flat=True):
+        found.pop(pk, None)
     people = _people(found.values())
     digest, entries = "", []
     for number, pk in enumerate(sorted(found), start=1):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Subquery
+from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
 
 from followup.neoplasia.models import NeoplasiaCheck, Neoplasm
 from followup.safety.models import AdverseEvent
@@ -60,18 +60,32 @@ def facts_of(patient: Patient, user: User, day: date) -> PatientFacts:
         events=list(events.order_by("onset_date", "pk")),
         suspicions=list(suspicions.order_by("suspected_on", "pk")),
         next_visits=list(planned_visits(user, patient)[:NEXT_VISITS]),
-        work=list(WorkItem.objects.visible_to(user).open().filter(patient=patient)),
+        work=list(_work_of(patient, user)),
         contact_on=contact_on if sees_visits else None,
         contact_how=contact_how if sees_visits else "",
         consent_version=(last["consent_version"] or "") if sees_consent else "",
         consent_signed_on=last["consent_signed_on"] if sees_consent else None,
         withdrawal=_withdrawal(last) if sees_consent else "",
         has_unconfirmed_death=last["is_reported"] and not last["is_confirmed"],
-        hold_reason=(last["hold_reason"] or "") if sees_infusions else "",
+        hold_reason=_hold_words(last["hold_reason"], user, site) if sees_infusions else "",
         sees_consent=sees_consent,
         sees_infusions=sees_infusions,
         sees_visits=sees_visits,
     )
+
+
+def _work_of(patient: Patient, user: User) -> QuerySet[WorkItem]:
+    """A title may speak of health: those who may not read it see what is meant for their role."""
+    items = WorkItem.objects.visible_to(user).open().filter(patient=patient)
+    if user.may("events.view", patient.site_id):
+        return items
+    return items.filter(role__in=[grant.role for grant in user.grants])
+
+
+def _hold_words(reason: str | None, user: User, site: int) -> str:
+    if not reason or user.may("neoplasia.view", site):
+        return reason or ""
+    return "on hold, ask the investigator"
 
 
 def planned_visits(user: User, patient: Patient) -> VisitQuerySet:

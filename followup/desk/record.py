@@ -12,10 +12,12 @@ from typing import Any
 from followup import charts
 from followup.desk.facts import PatientFacts
 from followup.labs.catalogue import ANALYTES, Analyte
+from followup.labs.models import LabResult
 from followup.labs.series import Point, baselines, series
 from followup.labs.wording import FLAG_WORDS, unit_words
 from followup.safety.models import AdverseEvent
 from registry import partial_dates
+from registry.access.masking import codes_of
 from registry.access.models import User
 from registry.partial_dates import in_words
 
@@ -65,7 +67,8 @@ def results_of(facts: PatientFacts, user: User) -> Results:
 
 def timeline(facts: PatientFacts, results: Results) -> dict[str, Any] | None:
     """The context of `components/chart.html`; None while there is nothing to draw."""
-    hba1c, c_peptide, per_kg = (_drawn(results, code) for code in (HBA1C, C_PEPTIDE, INSULIN_PER_KG))
+    masked, per_kg = codes_of(LabResult), _drawn(results, INSULIN_PER_KG)
+    hba1c, c_peptide = (None if code in masked else _drawn(results, code) for code in (HBA1C, C_PEPTIDE))
     infusions = [{"date": i.infused_on.isoformat(), "label": i.get_route_display()} for i in facts.infusions]
     events = [_event_point(event) for event in facts.events]
     if not (hba1c or c_peptide or per_kg or infusions or events):
@@ -77,7 +80,8 @@ def timeline(facts: PatientFacts, results: Results) -> dict[str, Any] | None:
     spec = charts.timeline_chart(
         **drawn, c_peptide=c_peptide, insulin_iu_per_kg_day=per_kg, baselines=starts, width=800
     )
-    series = {"HbA1c (%)": hba1c, "Fasting C-peptide (nmol/L)": c_peptide, "Insulin (IU/kg/day)": per_kg}
+    named = {"HbA1c (%)": hba1c, "Fasting C-peptide (nmol/L)": c_peptide, "Insulin (IU/kg/day)": per_kg}
+    series = {name: points for name, points in named.items() if points is not None}
     return {
         "id": "timeline",
         "title": "Timeline",

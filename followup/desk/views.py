@@ -16,6 +16,7 @@ from followup.desk.rights import rights_of
 from followup.desk.strip import actions_for, strip_for, tabs_for
 from followup.desk.wording import window_words
 from followup.desk.worklist import Worklist, todays_work
+from followup.labs.models import LabResult
 from followup.neoplasia.models import NeoplasiaCheck, Neoplasm
 from followup.reports.signed_copies import reports_to_sign
 from followup.safety.models import AdverseEvent
@@ -23,6 +24,8 @@ from followup.schedule.models import Visit
 from registry import clock
 from registry.access.blinding import sees_product
 from registry.access.guards import needs, signed_in
+from registry.access.masking import hidden_from
+from registry.access.masking import words as masked_words
 from registry.access.models import Site, User
 from registry.access.policy import ACTS
 from registry.handover.history import transfers_of
@@ -130,6 +133,7 @@ def patient_record(request: HttpRequest, patient_id: str) -> HttpResponse:
         "chart": record.timeline(facts, results),
         "latest": record.latest_results(results, facts.patient.sex_at_birth),
         "next_visits": [_next_row(visit, facts.day) for visit in facts.next_visits],
+        "masked": masked_words(hidden_from(user, LabResult, facts.patient.site_id)),
         "sees_labs": user.may("labs.view", facts.patient.site_id),
         "sees_work": user.may("worklist.view", facts.patient.site_id),
     }

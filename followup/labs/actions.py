@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,10 +13,11 @@ from django.db.models import F
 from followup.labs.assessments import settle_visits
 from followup.labs.catalogue import ANALYTES
 from followup.labs.models import Laboratory, LabResult
-from followup.labs.receiving import Received, fasting_doubt, import_key, read_result
+from followup.labs.receiving import Received, fasting_doubt, find_analyte, import_key, read_result
 from followup.labs.recomputing import recompute
 from followup.labs.units import DEFAULT_INSULIN_PMOL_PER_MIU, UnitError, limit_check
 from followup.schedule.models import Visit
+from registry.access.masking import RULE, codes_of, hidden_from
 from registry.access.models import User
 from registry.audit.acting import because
 from registry.patients.models import Patient, Query
@@ -25,6 +26,9 @@ from registry.saving import ChangedMeanwhile, NotAccepted, claim_version, made_b
 
 NOT_FROM_A_LABORATORY = {"vital_signs", "insulin", "cgm"}
 OUT_OF_RANGE, FASTING = "result_out_of_range", "result_fasting"
+DOUBTS = (OUT_OF_RANGE, FASTING, RULE + OUT_OF_RANGE, RULE + FASTING)
+MASKED = "masked"
+ONLY_THE_LABORATORY = "the protocol masks this test, so the laboratory alone enters and corrects it."
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ def record_results(
     by.require("labs.record", patient.site_id)
     if first := _made_by(form_token, patient):
         return first
+    refuse_masked(by, patient.site_id, [entry.analyte for entry in entries])
     results = build_results(patient=patient, visit=visit, collection=collection, entries=entries)
     _give_keys(patient, results)
     for result in results:
@@ -83,6 +88,15 @@ def record_results(
     settle_visits([patient.pk])
     recompute([patient.pk], now=now)
     return results
+
+
+def refuse_masked(by: User, site: int, analytes: Iterable[str]) -> None:
+    """Raises UnitError: what the protocol masks is entered by the laboratory alone."""
+    hidden = hidden_from(by, LabResult, site)
+    for text in analytes if hidden else ():
+        analyte = find_analyte(text)
+        if analyte.code in hidden:
+            raise UnitError(MASKED, f"{analyte.label}: {ONLY_THE_LABORATORY}")
 
 
 def _made_by(form_token: str, patient: Patient) -> list[LabResult]:
@@ -158,14 +172,16 @@ def _give_keys(patient: Patient, results: Sequence[LabResult]) -> None:
 
 def doubts_about(results: Sequence[LabResult]) -> list[QueryFacts]:
     """Queries that stored results lead to: unusual values, and fasting tests that say otherwise."""
-    found = []
+    found, masked = [], codes_of(LabResult)
     for result in results:
         analyte = ANALYTES[result.analyte]
+        prefix = RULE if result.analyte in masked else ""
         if limit_check(analyte, result.canonical_value) == "soft":
-            found.append(_doubt(result, Query.Kind.OUT_OF_RANGE, OUT_OF_RANGE, "value", unusual(result)))
+            rule = prefix + OUT_OF_RANGE
+            found.append(_doubt(result, Query.Kind.OUT_OF_RANGE, rule, "value", unusual(result)))
         if why := fasting_doubt(analyte, result.loinc, result.fasting):
             kind = Query.Kind.MISSING if result.fasting is None else Query.Kind.CONTRADICTION
-            found.append(_doubt(result, kind, FASTING, "fasting", why))
+            found.append(_doubt(result, kind, prefix + FASTING, "fasting", why))
     return found
 
 
@@ -194,13 +210,14 @@ def correct_result(
 ) -> None:
     """What stood there before stays in the trail. Raises UnitError, and ChangedMeanwhile when somebody else was first."""
     by.require("labs.record", result.site_id)
+    refuse_masked(by, result.site_id, [result.analyte])
     received = _read(
         replace(entry, analyte=result.loinc or result.analyte), result.patient, result.laboratory
     )
     changes = {**received.columns(), "fasting": entry.fasting, "insulin_free": entry.insulin_free}
     _change(result, changes, reason, version)
     result.refresh_from_db()
-    for rule in (OUT_OF_RANGE, FASTING):
+    for rule in DOUBTS:
         close_queries(rule=rule, records=[record_of(result)], now=now, because=reason, by=by)
     open_queries(doubts_about([result]), now=now)
     recompute([result.patient_id], now=now)
@@ -209,8 +226,9 @@ def correct_result(
 def withdraw_result(*, result: LabResult, reason: str, version: int, by: User, now: datetime) -> None:
     """For what was never this person's result. It stays in the trail and counts nowhere."""
     by.require("labs.record", result.site_id)
+    refuse_masked(by, result.site_id, [result.analyte])
     _change(result, {"withdrawn_at": now}, reason, version)
-    for rule in (OUT_OF_RANGE, FASTING):
+    for rule in DOUBTS:
         close_queries(rule=rule, records=[record_of(result)], now=now, because=reason, by=by)
     recompute([result.patient_id], now=now)
 

@@ -21,16 +21,20 @@ from followup.labs.derived import (
 )
 from registry.partial_dates import earliest, latest
 
-INPUT_ANALYTES = (
-    "fasting_glucose",
-    "fasting_insulin",
-    "fasting_c_peptide",
-    "triglycerides",
-    "creatinine",
-    "weight",
-    "height",
-    "insulin_daily_dose",
-)
+FASTING_PAIR = frozenset(("fasting_glucose", "fasting_insulin"))
+# By index: the tests it is worked out from.
+INPUTS = {
+    "homa_ir": FASTING_PAIR,
+    "homa_beta": FASTING_PAIR,
+    "homa_s": FASTING_PAIR,
+    "quicki": FASTING_PAIR,
+    "c_peptide_glucose_ratio": frozenset(("fasting_c_peptide", "fasting_glucose")),
+    "tyg": frozenset(("triglycerides", "fasting_glucose")),
+    "egfr_ckd_epi_2021": frozenset(("creatinine",)),
+    "bmi": frozenset(("weight", "height")),
+    "insulin_iu_per_kg_day": frozenset(("insulin_daily_dose", "weight")),
+}
+INPUT_ANALYTES = tuple(sorted(frozenset().union(*INPUTS.values())))
 WEIGHT_DAYS_BEFORE, WEIGHT_DAYS_AFTER = 180, 7
 ENROLMENT = "enrolment"
 

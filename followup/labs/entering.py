@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any
 
 from django.contrib import messages
@@ -22,12 +23,14 @@ from followup.labs.grid import (
     planned_codes,
     sections,
 )
-from followup.labs.models import LabResult
+from followup.labs.models import DerivedValue, LabResult
 from followup.labs.preview import preview
 from followup.labs.tables import Cell, cell
 from followup.labs.units import UnitError, limit_check
 from followup.labs.wording import unit_words
 from followup.schedule.models import Visit
+from registry.access.masking import hidden_from
+from registry.access.masking import words as masked_words
 from registry.access.models import User
 from registry.patients.models import Patient
 from registry.saving import NotAccepted
@@ -91,7 +94,7 @@ class Entering:
                 return self._grid(form, rows)
         context = self._context(form, rows) | {
             "lines": lines,
-            "indices": preview(self.patient, results),
+            "indices": preview(self.patient, results, hidden=self.hidden_indices),
             "has_unusual": any(line.is_unusual for line in lines),
             "asks_again": step == "save",
         }
@@ -135,7 +138,8 @@ class Entering:
             "rows": rows,
             "sections": sections(rows),
             "codes": ",".join(codes),
-            "others": other_tests(codes, self.patient),
+            "others": other_tests(codes, self.patient, self.hidden_tests),
+            "masked": masked_words(self.hidden_tests),
             "back_url": self.back_url,
             "today": self.today,
             "now": self.now,
@@ -148,9 +152,18 @@ class Entering:
             codes = self.request.POST.get("rows", "").split(",")
             if self.request.POST.get("step") == "add":
                 codes.append(self.request.POST.get("another", ""))
-            return [code for code in dict.fromkeys(codes) if code in ANALYTES]
+            return [c for c in dict.fromkeys(codes) if c in ANALYTES and c not in self.hidden_tests]
         assessments = self.visit.assessments.values_list("code", flat=True) if self.visit else USUAL
-        return planned_codes(assessments, self.patient)
+        return planned_codes(assessments, self.patient, self.hidden_tests)
+
+    @cached_property
+    def hidden_tests(self) -> frozenset[str]:
+        """What the protocol masks and this person does not enter."""
+        return hidden_from(self.user, LabResult, self.patient.site_id)
+
+    @cached_property
+    def hidden_indices(self) -> frozenset[str]:
+        return hidden_from(self.user, DerivedValue, self.patient.site_id)
 
     def _initial(self) -> dict[str, Any]:
         day = self.visit.actual_date if self.visit else None

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from followup.labs.models import DerivedValue, LabResult
+from registry.access.masking import unmasked
 from registry.exchange.exporting import ExportTable, Scope
 
 RESULT_FIELDS = {
@@ -43,7 +44,7 @@ def _results(scope: Scope) -> Iterable[Sequence[Any]]:
     """A result known to the day is written with the day alone; the LOINC it came under, where there was one."""
     names = list(RESULT_FIELDS)
     at, analyte = names.index("collected_at"), names.index("analyte")
-    found = scope.own(LabResult.objects.filter(withdrawn_at=None, **scope.filter()))
+    found = unmasked(scope.own(LabResult.objects.filter(withdrawn_at=None, **scope.filter())))
     rows = found.order_by("patient__patient_id", "pk")
     for line in rows.values_list(*RESULT_FIELDS.values(), "collected_on", "loinc").iterator():
         *cells, day, loinc = line
@@ -54,7 +55,7 @@ def _results(scope: Scope) -> Iterable[Sequence[Any]]:
 
 def _derived(scope: Scope) -> Iterable[Sequence[Any]]:
     at = list(DERIVED_FIELDS).index("at")
-    rows = DerivedValue.objects.filter(**scope.filter("patient__site"))
+    rows = unmasked(DerivedValue.objects.filter(**scope.filter("patient__site")))
     ordered = rows.order_by("patient__patient_id", "on_date", "code", "pk")
     for line in ordered.values_list(*DERIVED_FIELDS.values(), "on_date").iterator():
         *cells, day = line

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -78,24 +78,31 @@ class Section:
     rows: list[GridRow] = field(default_factory=list)
 
 
-def planned_codes(assessments: Iterable[str], patient: Patient) -> list[str]:
-    """The tests of the planned assessments in the order of the catalogue; the usual ones where nothing is planned."""
+def planned_codes(assessments: Iterable[str], patient: Patient, hidden: Collection[str] = ()) -> list[str]:
+    """The tests of the planned assessments in the order of the catalogue; the usual ones where nothing is planned. Those
+    hidden from whoever enters are left out.
+    """
     chosen = [code for code in assessments if code in ASSESSMENTS] or list(USUAL)
     named = {code for assessment in chosen for code in REPORTED.get(assessment, ())}
     return [
         analyte.code
         for analyte in ANALYTES.values()
         if analyte.applies_to(patient.sex_at_birth)
+        and analyte.code not in hidden
         and (analyte.code in named or (analyte.assessment in chosen and analyte.code not in SELDOM))
     ]
 
 
-def other_tests(codes: Sequence[str], patient: Patient) -> list[tuple[str, str]]:
+def other_tests(
+    codes: Sequence[str], patient: Patient, hidden: Collection[str] = ()
+) -> list[tuple[str, str]]:
     """Every other test that may be added to the grid, by name."""
     others = [
         (analyte.code, analyte.label)
         for analyte in ANALYTES.values()
-        if analyte.code not in codes and analyte.applies_to(patient.sex_at_birth)
+        if analyte.code not in codes
+        and analyte.code not in hidden
+        and analyte.applies_to(patient.sex_at_birth)
     ]
     return sorted(others, key=lambda pair: pair[1].casefold())
 

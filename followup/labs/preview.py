@@ -1,5 +1,6 @@
 """What would follow from results before they are saved: the derived values with why."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -34,8 +35,8 @@ def index_line(
     return IndexLine(INDEX_LABELS.get(code, code), shown, unit_words(unit), kind, word, reason, day, formula)
 
 
-def preview(patient: Patient, results: list[LabResult]) -> list[IndexLine]:
-    """The indices that the unsaved results take part in."""
+def preview(patient: Patient, results: list[LabResult], *, hidden: Collection[str] = ()) -> list[IndexLine]:
+    """The indices that the unsaved results take part in, but for those that would tell of a masked one."""
     doses = [
         InsulinDose(result.collected_on, result.canonical_value)
         for result in results
@@ -47,7 +48,11 @@ def preview(patient: Patient, results: list[LabResult]) -> list[IndexLine]:
     new = [sample_of(result) for result in results]
     found = work_out(person, [*samples_of([patient.pk])[patient.pk], *new])
     keys = {sample.key for sample in new}
-    return [_line(worked) for worked in found if any(part.key in keys for part in worked.parts)]
+    return [
+        _line(worked)
+        for worked in found
+        if worked.index.code not in hidden and any(part.key in keys for part in worked.parts)
+    ]
 
 
 def _line(worked: Worked) -> IndexLine:

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from followup.labs.actions import doubts_about, factor_of
+from followup.labs.actions import MASKED, ONLY_THE_LABORATORY, doubts_about, factor_of
 from followup.labs.assessments import settle_visits
+from followup.labs.catalogue import analyte_for
 from followup.labs.models import Laboratory, LabResult
 from followup.labs.receiving import Received, fasting_doubt, import_key, read_result
 from followup.labs.recomputing import recompute
 from followup.labs.units import UnitError
+from registry.access.masking import hidden_from
 from registry.batches import batches
 from registry.clock import local_date
 from registry.exchange import cells
@@ -53,6 +55,7 @@ class LabResource(StagedResource):
     kind = "labs"
     title = "Laboratory results"
     act = "import.labs"
+    holds_masked = True
     columns = (
         Column("patient_id", cells.text(40), required=True),
         Column("collected_at", cells.moment, required=True),
@@ -74,6 +77,7 @@ class LabResource(StagedResource):
         self.patients = patients_in_reach((row["patient_id"] for row in rows), self.scope)
         self.laboratories = {one.name.casefold(): one for one in Laboratory.objects.order_by("pk")}
         self.new_laboratories: set[str] = set()
+        self.hidden: dict[int, frozenset[str]] = {}
         self.nth: Counter[tuple[Any, ...]] = Counter()
         self.readings = {row.number: reading for row in rows if (reading := self._read(row))}
         self.stored = _stored(reading.key for reading in self.readings.values())
@@ -89,6 +93,7 @@ class LabResource(StagedResource):
         day, at = when.local_day(zone), when.utc(zone)
         self._check_day(row, day, patient, zone)
         received = self._convert(row, patient)
+        self._check_masked(row, patient)
         if patient is None or received is None or row.errors:
             return None
         return Reading(patient, received, day, at, self._key(row, patient, received, at or day))
@@ -98,6 +103,20 @@ class LabResource(StagedResource):
             row.refuse("collected_at", "in_future", "lies in the future")
         elif patient and patient.birth_year and day.year < patient.birth_year:
             row.refuse("collected_at", "before_birth", "lies before the patient's birth")
+
+    def _check_masked(self, row: Row, patient: Patient | None) -> None:
+        """Whoever does not read a masked result brings none in: what was stored before would answer them."""
+        analyte = analyte_for(row["analyte"])
+        if patient and analyte and analyte.code in self._hidden_at(patient.site_id):
+            row.errors.clear()
+            row.refuse("analyte", MASKED, ONLY_THE_LABORATORY)
+
+    def _hidden_at(self, site: int) -> frozenset[str]:
+        if self.context.by is None:
+            return frozenset()  # the server's own command
+        if site not in self.hidden:
+            self.hidden[site] = hidden_from(self.context.by, LabResult, site)
+        return self.hidden[site]
 
     def _convert(self, row: Row, patient: Patient | None) -> Received | None:
         laboratory = self.laboratories.get((row["laboratory"] or "").casefold())

@@ -4,14 +4,19 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any, TypeVar
+
+from django.db.models import QuerySet
 
 from followup.labs.derived import FORMULA_VERSIONS
 from followup.labs.models import DerivedValue, LabResult
+from registry.access.masking import unmasked
 from registry.batches import batches
 from registry.infusions.models import Infusion
 from registry.patients.rules import is_baseline, treatment_start
 
 BATCH = 2000
+R = TypeVar("R", bound=QuerySet[Any])
 TUMOUR_MARKERS = ("cea", "afp", "ca19_9", "ca125", "ca15_3", "psa")
 INSULIN = ("insulin_daily_dose", "insulin_iu_per_kg_day")
 
@@ -30,25 +35,31 @@ class Point:
     status: str = "ok"
 
 
-def series(patient_ids: Collection[int], codes: Iterable[str]) -> list[Point]:
+def series(patient_ids: Collection[int], codes: Iterable[str], *, with_masked: bool = False) -> list[Point]:
     """Results and derived values of these codes that have a number, in order of patient, code and day.
 
     Two queries for every 2,000 patients. An index that must not be read is there with its status, so that whoever draws it
-    decides knowingly; `insulin_iu_per_kg_day` of the enrolment day comes from the enrolment.
+    decides knowingly; `insulin_iu_per_kg_day` of the enrolment day comes from the enrolment. What the protocol masks is
+    left out unless a closed report asks for it.
     """
     wanted, points = list(codes), []
+    rows = _everything if with_masked else unmasked
     ids = sorted(set(patient_ids))
     for some in batches(ids, BATCH):
-        points += _measured(some, wanted) + _derived(
-            some, [code for code in wanted if code in FORMULA_VERSIONS]
+        points += _measured(rows(LabResult.objects.filter(patient_id__in=some)), wanted)
+        points += _derived(
+            rows(DerivedValue.objects.filter(patient_id__in=some)),
+            [code for code in wanted if code in FORMULA_VERSIONS],
         )
     return sorted(points, key=lambda point: (point.patient_id, point.code, point.day))
 
 
-def _measured(patient_ids: list[int], codes: list[str]) -> list[Point]:
-    rows = LabResult.objects.filter(
-        patient_id__in=patient_ids, analyte__in=codes, withdrawn_at=None, canonical_value__isnull=False
-    )
+def _everything(rows: R) -> R:
+    return rows
+
+
+def _measured(results: QuerySet[LabResult], codes: list[str]) -> list[Point]:
+    rows = results.filter(analyte__in=codes, withdrawn_at=None, canonical_value__isnull=False)
     fields = (
         "patient_id",
         "analyte",
@@ -62,10 +73,10 @@ def _measured(patient_ids: list[int], codes: list[str]) -> list[Point]:
     return [Point(*row) for row in ordered.values_list(*fields)]
 
 
-def _derived(patient_ids: list[int], codes: list[str]) -> list[Point]:
+def _derived(values: QuerySet[DerivedValue], codes: list[str]) -> list[Point]:
     if not codes:
         return []
-    rows = DerivedValue.objects.filter(patient_id__in=patient_ids, code__in=codes, value__isnull=False)
+    rows = values.filter(code__in=codes, value__isnull=False)
     ordered = rows.order_by("patient_id", "on_date", "at", "pk")
     return [
         Point(patient, code, day, value, unit, status=status)

@@ -1,5 +1,5 @@
 """Results are part of the signed content of their visit. One that comes later is new since signing and voids nothing;
-a correction of one that was signed does.
+a correction of one that was signed does. What the protocol masks is not signed: whoever signs does not read it.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from followup.labs.catalogue import ANALYTES
 from followup.labs.models import LabResult
 from followup.schedule.models import Visit, VisitAssessment
 from followup.schedule.resources import NOT_TOLD
+from registry.access.masking import codes_of, unmasked
 from registry.partial_dates import in_words
 from registry.signatures.signable import Kind, Part, Values, contribute
 
@@ -18,7 +19,7 @@ AWAITED = (State.PENDING, State.AWAITING)
 def contribute_results() -> None:
     kind = Kind(
         LabResult,
-        lambda pk: LabResult.objects.filter(visit=pk),
+        lambda pk: unmasked(LabResult.objects.filter(visit=pk)),
         lambda row: [int(row["visit_id"])] if row["visit_id"] else [],
         _title,
         late=True,
@@ -34,7 +35,9 @@ def _title(row: Values) -> str:
 
 
 def _answered_by_late_result(before: Part, now: Part, late: list[Part]) -> bool:
-    """An assessment that waited for its result when it was signed, and is done because the result came."""
+    """An assessment that waited for its result when it was signed, and is done because the result came; a masked one comes
+    unseen.
+    """
     if before.label != VisitAssessment._meta.label_lower or now.values["state"] != State.DONE:
         return False
     waited = before.values["state"] in AWAITED or (
@@ -42,7 +45,6 @@ def _answered_by_late_result(before: Part, now: Part, late: list[Part]) -> bool:
     )
     if not waited or now.values["reason"] or now.values["code"] != before.values["code"]:
         return False
-    came = {
-        ANALYTES[code].assessment for part in late if (code := str(part.values.get("analyte"))) in ANALYTES
-    }
+    late_codes = {str(part.values.get("analyte")) for part in late} | codes_of(LabResult)
+    came = {ANALYTES[code].assessment for code in late_codes if code in ANALYTES}
     return before.values["code"] in came

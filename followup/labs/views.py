@@ -19,8 +19,11 @@ from followup.labs.units import UnitError, ucum_unit
 from followup.labs.wording import unit_words
 from followup.schedule.models import Visit
 from registry import clock
+from registry.access import masking
 from registry.access.conflicts import Edit, decided_first
 from registry.access.guards import needs, signed_in
+from registry.access.masking import codes_of, hidden_from
+from registry.access.masking import words as masked_words
 from registry.access.models import User
 from registry.patients.models import Patient
 from registry.patients.pages import patient_within
@@ -81,13 +84,16 @@ def patient_results(request: HttpRequest, patient_id: str) -> HttpResponse:
     results = list(
         rows.select_related("laboratory", "patient").order_by("collected_on", "collected_at", "pk")
     )
-    derived = DerivedValue.objects.filter(patient=patient).order_by("-on_date", "code", "pk")
+    derived = DerivedValue.objects.visible_to(user).filter(patient=patient)
+    derived = derived.order_by("-on_date", "code", "pk")
     number, show_all = derived.count(), "all" in request.GET
     context = {
         "patient": patient,
         "table": result_table(patient, results, skip=_whole(request.GET.get("skip"))),
         "indices": derived_lines(derived if show_all else derived[:INDICES_SHOWN]),
         "number_of_indices": number,
+        "masked": masked_words(hidden_from(user, LabResult, patient.site_id)),
+        "reads_masked": masked_words(codes_of(LabResult)) if user.may(masking.ACT, patient.site_id) else "",
         "shows_all": show_all or number <= INDICES_SHOWN,
         "may_record": user.may("labs.record", patient.site_id),
         "sees_record": user.may("patients.view", patient.site_id),

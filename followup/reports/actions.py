@@ -27,7 +27,7 @@ from registry.patients.models import Patient
 State = ReportRun.State
 LEASE = timedelta(minutes=5)
 MAX_ATTEMPTS = 3
-SAFETY_ACT = "reports.make_safety"
+SAFETY_ACT, CLOSED_ACT = "reports.make_safety", "reports.make_closed"
 
 
 class CannotContinue(Exception):
@@ -40,20 +40,38 @@ def reports_folder() -> Path:
     return folder
 
 
+def folder_of(run: ReportRun) -> Path:
+    """Closed reports lie apart from the others, in a folder for the registry's own account alone."""
+    if not run.is_closed:
+        return reports_folder()
+    folder = reports_folder() / "closed"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
 # Asking ------------------------------------------------------------------------------------------------------
 
 
 def request_safety(
-    *, site: Site | None, period_from: date, period_to: date, form_token: str, by: User, now: datetime
+    *,
+    site: Site | None,
+    period_from: date,
+    period_to: date,
+    form_token: str,
+    by: User,
+    now: datetime,
+    is_closed: bool = False,
 ) -> ReportRun:
-    """The same form sent twice is one report. Without a site: all sites, for those who work across them."""
-    if not _may_make_safety(by, site):
-        by.require(SAFETY_ACT, site)
+    """The same form sent twice is one report. Without a site: all sites, for those who work across them. A closed one says
+    what was given, and is made in a blinded protocol alone.
+    """
+    if not _may_make_safety(by, site, is_closed=is_closed):
+        by.require(_act_of(is_closed=is_closed), site)
         raise CannotContinue(
             "A report on all sites is made by those who work across all sites. Choose a site."
         )
     run = ReportRun(
-        kind=ReportRun.Kind.SAFETY, site=site, period_from=period_from, period_to=period_to,
+        kind=ReportRun.Kind.CLOSED if is_closed else ReportRun.Kind.SAFETY, site=site, period_from=period_from, period_to=period_to,
         data_cut_off=_end_of(period_to, site.time_zone if site else "UTC"),
     )  # fmt: skip
     return _ask(run, form_token, by, now)
@@ -92,8 +110,12 @@ def _ask(run: ReportRun, form_token: str, by: User, now: datetime) -> ReportRun:
     return run
 
 
-def _may_make_safety(user: User, site: Site | None) -> bool:
-    scope = user.scope(SAFETY_ACT)
+def _act_of(*, is_closed: bool) -> str:
+    return CLOSED_ACT if is_closed else SAFETY_ACT
+
+
+def _may_make_safety(user: User, site: Site | None, *, is_closed: bool) -> bool:
+    scope = user.scope(_act_of(is_closed=is_closed))
     return scope.covers(site.pk) if site else scope.everywhere
 
 
@@ -132,7 +154,7 @@ def forget_erased() -> None:
     named = ReportRun.objects.filter(with_identifiers=True, state=State.DONE).exclude(stored_as="")
     for run in named.filter(patient__key=None).exclude(patient__identity=None).order_by("pk"):
         for stored_as in (run.stored_as, run.numbers_stored_as):
-            (reports_folder() / stored_as).unlink(missing_ok=True)
+            (folder_of(run) / stored_as).unlink(missing_ok=True)
         with acting_as("system:worker", channel="report"):
             ReportRun.objects.filter(pk=run.pk).update(
                 stored_as="",
@@ -157,7 +179,7 @@ def _claim(run: ReportRun, now: datetime) -> bool:
 
 def _make(run: ReportRun, now: Callable[[], datetime]) -> None:
     stem = uuid.uuid4().hex
-    pdf, numbers = reports_folder() / f"{stem}.pdf", reports_folder() / f"{stem}.json"
+    pdf, numbers = folder_of(run) / f"{stem}.pdf", folder_of(run) / f"{stem}.json"
     try:
         _check_right(run)
         seal_data(now=now())
@@ -179,8 +201,8 @@ def _check_right(run: ReportRun) -> None:
         raise CannotContinue("Its worker died three times. Ask an administrator to look at the log.")
     if user is None:
         raise CannotContinue("Nobody asked for this report.")
-    if run.kind == ReportRun.Kind.SAFETY:
-        allowed = _may_make_safety(user, run.site)
+    if run.is_safety:
+        allowed = _may_make_safety(user, run.site, is_closed=run.is_closed)
     else:
         acts = [PATIENT_ACT, NAMES_ACT] if run.with_identifiers else [PATIENT_ACT]
         allowed = all(user.may(act, run.site_id) for act in acts)
@@ -197,8 +219,9 @@ def _made(run: ReportRun, pdf: Path, numbers: Path) -> Made:
     if run.period_from is None or run.period_to is None:
         raise CannotContinue("This report has no period.")
     return make_safety(
-        site=run.site, period_from=run.period_from, period_to=run.period_to, pdf=pdf, numbers=numbers
-    )
+        site=run.site, period_from=run.period_from, period_to=run.period_to, pdf=pdf, numbers=numbers,
+        is_closed=run.is_closed,
+    )  # fmt: skip
 
 
 def _keep(run: ReportRun, made: Made, pdf: Path, numbers: Path, now: datetime) -> bool:

@@ -15,6 +15,7 @@ from followup.reports.cohort import Frame, Person
 from followup.schedule.models import ContactAttempt, ContactMode, Visit
 from followup.schedule.rules import add_offset
 from registry.access.blinding import about_product
+from registry.access.masking import about_masked
 from registry.clock import local_date
 from registry.patients.models import Query
 
@@ -216,7 +217,7 @@ def open_queries(frame: Frame) -> list[shape.QueryRow]:
     groups: dict[tuple[str, str], list[date]] = defaultdict(list)
     rows = Query.objects.filter(patient__site__in=frame.site_ids).exclude(status=Query.State.CLOSED)
     if not frame.shows_product:
-        rows = rows.exclude(about_product())
+        rows = rows.exclude(about_product()).exclude(about_masked())
     for rule, site, at, zone in rows.order_by("pk").values_list(
         "rule", "patient__site__code", "opened_at", "patient__site__time_zone"
     ):

@@ -22,17 +22,19 @@ MEASURES = (
     ("Insulin dose", "IU/kg/day", "insulin_iu_per_kg_day"),
 )
 BASELINE = "Baseline"
+Measure = tuple[str, str, str]
 
 Windows = dict[int, list[tuple[date, date, date, int, str]]]
 
 
-def glycaemia(frame: Frame) -> list[shape.GlycaemiaRow]:
+def glycaemia(frame: Frame, measures: Sequence[Measure] = MEASURES) -> list[shape.GlycaemiaRow]:
     starts = {person.pk: person.first_infusion for person in frame.infused if person.first_infusion}
-    points = [p for p in series(starts, [code for _, _, code in MEASURES]) if p.day <= frame.cut_off]
+    found = series(starts, [code for _, _, code in measures], with_masked=frame.shows_product)
+    points = [point for point in found if point.day <= frame.cut_off]
     before = {key: float(value) for key, value in baselines(points, starts).items()}
     windows = _windows(frame)
     rows: list[shape.GlycaemiaRow] = []
-    for measure, unit, code in MEASURES:
+    for measure, unit, code in measures:
         at_baseline = {pk: value for (pk, of), value in before.items() if of == code}
         if at_baseline:
             rows.append(_row(measure, unit, BASELINE, at_baseline, {}))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import date
 
-from followup.labs.models import DerivedValue
+from followup.labs.models import DerivedValue, LabResult
 from followup.labs.series import Point, baseline_kind, baselines, series
 from followup.neoplasia.models import NeoplasiaCheck, Neoplasm
 from followup.reports import patient_numbers as shape
@@ -13,6 +13,7 @@ from followup.safety.models import AdverseEvent
 from followup.schedule.models import Visit, WorkItem
 from registry import partial_dates
 from registry.access.blinding import about_product
+from registry.access.masking import about_masked, codes_of, unmasked
 from registry.access.models import Registry
 from registry.clock import local_date
 from registry.handover.history import transfers_of
@@ -41,7 +42,7 @@ def collect_patient(*, patient: Patient, cut_off: date, with_identifiers: bool) 
     treated = date.fromisoformat(infusions[0]["infused_on"]) if infusions else None
     schedule = _schedule(patient, cut_off)
     lines = _series(patient, cut_off, treated)
-    return {
+    numbers: shape.PatientNumbers = {
         "schema": shape.PATIENT_SCHEMA,
         "cover": cover(
             title=TITLE,
@@ -66,6 +67,15 @@ def collect_patient(*, patient: Patient, cut_off: date, with_identifiers: bool) 
         "signatures": collect_signatures(patient, cut_off),
         "versions": versions(),
     }
+    if Registry.current().blinded:
+        numbers["product_hidden"] = True
+        numbers["masked"] = _masked_series()
+    return numbers
+
+
+def _masked_series() -> list[str]:
+    hidden = codes_of(LabResult) | codes_of(DerivedValue)
+    return [name for name, (code, _) in SERIES.items() if code in hidden]
 
 
 # Who it is ---------------------------------------------------------------------------------------------------
@@ -230,9 +240,8 @@ def _baseline_day(points: Iterable[Point], treated: date | None) -> str | None:
 def _derived(patient: Patient, cut_off: date, treated: date | None) -> list[shape.DerivedRow]:
     """The latest of each index, with why it must not be read where that is so."""
     latest: dict[str, DerivedValue] = {}
-    for value in DerivedValue.objects.filter(patient=patient, on_date__lte=cut_off).order_by(
-        "on_date", "at", "pk"
-    ):
+    values = unmasked(DerivedValue.objects.filter(patient=patient, on_date__lte=cut_off))
+    for value in values.order_by("on_date", "at", "pk"):
         latest[value.code] = value
     points = series([patient.pk], latest)
     before = baselines(points, {patient.pk: treated} if treated else {})
@@ -319,8 +328,9 @@ def _checks(patient: Patient, cut_off: date) -> list[shape.NeoplasiaCheckRow]:
 def _open_matters(patient: Patient, cut_off: date) -> list[shape.OpenMatter]:
     zone = patient.site.time_zone
     asked = Query.objects.filter(patient=patient).exclude(status=Query.State.CLOSED)
+    work = WorkItem.objects.open().filter(patient=patient)
     if Registry.current().blinded:
-        asked = asked.exclude(about_product())
+        asked, work = asked.exclude(about_product()).exclude(about_masked()), work.neutral()
     cases: list[shape.OpenMatter] = [
         {
             "kind": "suspicion",
@@ -338,7 +348,7 @@ def _open_matters(patient: Patient, cut_off: date) -> list[shape.OpenMatter]:
             "since": local_date(item.opened_at, zone).isoformat(),
             "due_on": item.due_on.isoformat(),
         }
-        for item in WorkItem.objects.open().filter(patient=patient).order_by("due_on", "pk")
+        for item in work.order_by("due_on", "pk")
     ]
     queries: list[shape.OpenMatter] = [
         {

@@ -6,10 +6,12 @@ from datetime import date
 from decimal import Decimal
 from statistics import median, quantiles
 
+from followup.labs.models import LabResult
 from followup.labs.series import baselines, series
 from followup.reports import numbers as shape
 from followup.reports.cohort import AFTER_CUT_OFF, Frame, Given, Person, rounded
 from registry import partial_dates
+from registry.access.masking import codes_of
 from registry.clock import local_date
 from registry.handover.models import Transfer
 from registry.patients.models import Sex, Status
@@ -75,13 +77,16 @@ def sexes(frame: Frame) -> list[shape.SexRow]:
 
 def baseline(frame: Frame) -> list[shape.BaselineRow]:
     starts = {person.pk: person.first_infusion for person in frame.infused if person.first_infusion}
-    points = series(starts, [code for _, _, code in BASELINE_MEASURES])
+    points = series(starts, [code for _, _, code in BASELINE_MEASURES], with_masked=frame.shows_product)
     found = baselines(points, starts)
     rows = [
         _spread("Age at first infusion", "years", [_age(person) for person in frame.infused]),
         _spread("Diabetes duration", "years", [_duration(person) for person in frame.infused]),
     ]
+    hidden = frozenset() if frame.shows_product else codes_of(LabResult)
     for measure, unit, code in BASELINE_MEASURES:
+        if code in hidden:
+            continue
         values = [found.get((person.pk, code)) for person in frame.infused]
         rows.append(_spread(measure, unit, [None if v is None else float(v) for v in values]))
     return rows

@@ -7,15 +7,19 @@ from followup.reports import collect_events as events
 from followup.reports import collect_neoplasia as neoplasms
 from followup.reports import collect_people as people
 from followup.reports.cohort import Frame, Person, load_cohort
+from followup.reports.collect_closed import closed_part
 from followup.reports.collect_follow_up import follow_up, load_visits, open_queries
 from followup.reports.collect_glycaemia import glycaemia
 from followup.reports.numbers import SAFETY_SCHEMA, Definition, ReconciliationRow, SafetyNumbers
 from followup.reports.provenance import cover, versions
 from followup.reports.rules import numbers_add_up
+from registry.access.masking import masked_analytes
+from registry.access.masking import words as masked_words
 from registry.access.models import Registry, Site
 from registry.infusions.models import Infusion
 
 TITLE = "Periodic safety report"
+CLOSED_TITLE = "Closed safety report"
 
 
 class NumbersDisagree(Exception):
@@ -33,19 +37,20 @@ def collect_safety(
     site_ids = tuple(one.pk for one in sites)
     persons = load_cohort(site_ids, period_to, shows_product=shows_product)
     frame = Frame(site_ids, period_from, period_to, persons, shows_product)
-    numbers = _numbers(frame, sites)
+    numbers = _numbers(frame, sites, is_closed=is_closed)
     if contradictions := numbers_add_up(numbers):
         raise NumbersDisagree(" ".join(contradictions))
     return numbers
 
 
-def _numbers(frame: Frame, sites: Sequence[Site]) -> SafetyNumbers:
+def _numbers(frame: Frame, sites: Sequence[Site], *, is_closed: bool) -> SafetyNumbers:
     counted, event_row = events.load_events(frame)
     cases, case_row = neoplasms.load_cases(frame)
     visits, visit_row = load_visits(frame)
-    return {
+    title = CLOSED_TITLE if is_closed else TITLE
+    numbers: SafetyNumbers = {
         "schema": SAFETY_SCHEMA,
-        "cover": cover(title=TITLE, sites=sites, period_from=frame.period_from, cut_off=frame.cut_off),
+        "cover": cover(title=title, sites=sites, period_from=frame.period_from, cut_off=frame.cut_off),
         "persons_in_registry": len(frame.persons),
         "disposition": people.disposition(frame),
         "withdrawals": people.withdrawals(frame),
@@ -67,6 +72,11 @@ def _numbers(frame: Frame, sites: Sequence[Site]) -> SafetyNumbers:
         "definitions": DEFINITIONS,
         "versions": versions(),
     }
+    if is_closed:
+        numbers["closed"] = closed_part(frame, counted, cases)
+    elif masked := masked_analytes():
+        numbers["masked"] = masked_words(masked)
+    return numbers
 
 
 def _patients(persons: Sequence[Person]) -> ReconciliationRow:

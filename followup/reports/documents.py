@@ -5,6 +5,7 @@ from typing import Any, TypedDict
 
 from django.template.loader import render_to_string
 
+from followup.reports.closed_sections import closed_sections
 from followup.reports.layout import Section, section, table, text
 from followup.reports.numbers import Cover, SafetyNumbers, sha256
 from followup.reports.patient_numbers import PatientNumbers
@@ -14,6 +15,7 @@ from followup.reports.wording import day, utc
 
 Document = tuple[str, dict[str, dict[str, Any]], str]
 DRAFT, FINAL = "draft, not signed", "final, signed"
+CLOSED_MARK = "CLOSED – unblinded, for the safety officer alone"
 
 
 class SignatureRow(TypedDict):
@@ -30,10 +32,14 @@ def safety_document(
     """HTML, chart specifications and title of the periodic safety report; with its signatures, the signed copy of it."""
     signed = [one | {"signed_at": utc(one["signed_at"])} for one in signatures]
     extra = [signature_section(signatures, original_sha256)] if signatures else []
-    context = _page(numbers["cover"], sha256(numbers)) | {
+    is_closed = "closed" in numbers
+    closed = closed_sections(numbers["closed"]) if is_closed else []
+    page = _page(numbers["cover"], sha256(numbers)) | ({"privacy": CLOSED_MARK} if is_closed else {})
+    context = page | {
         "running_title": numbers["cover"]["report_title"],
+        "is_closed": is_closed,
         "summary": safety_summary(numbers),
-        "sections": [*safety_sections(numbers), *extra],
+        "sections": [*closed, *safety_sections(numbers), *extra],
         "signatures": signed,
         "original_sha256": original_sha256,
         "status": FINAL if signatures else DRAFT,

@@ -3,7 +3,7 @@ from typing import Any, cast
 
 from django import forms
 
-from followup.reports.actions import SAFETY_ACT
+from followup.reports.actions import CLOSED_ACT, SAFETY_ACT
 from registry.access.models import Site, User
 from registry.saving import new_token
 
@@ -19,6 +19,11 @@ class SafetyReportForm(forms.Form):
     )
     period_to = forms.DateField(label="To, the cut-off", required=False, widget=day_input())
     site = forms.ModelChoiceField(Site.objects.none(), label="Sites", required=False)
+    is_closed = forms.BooleanField(
+        label="Closed report",
+        required=False,
+        help_text="Says what was given, with masked results and unblindings. Only you and other safety officers read it.",
+    )
     form_token = forms.CharField(widget=forms.HiddenInput, initial=new_token, max_length=40)
 
     def __init__(self, *args: Any, user: User, today: date, **kwargs: Any) -> None:
@@ -33,6 +38,8 @@ class SafetyReportForm(forms.Form):
         site.queryset = user.sites(SAFETY_ACT)
         site.required = not self.everywhere
         site.empty_label = "All sites" if self.everywhere else None
+        if not user.may(CLOSED_ACT):
+            del self.fields["is_closed"]
 
     def clean(self) -> dict[str, Any]:
         answers = super().clean() or {}

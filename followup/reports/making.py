@@ -24,10 +24,18 @@ class Made:
 
 
 def make_safety(
-    *, site: Site | None, period_from: date, period_to: date, pdf: Path, numbers: Path | None
+    *,
+    site: Site | None,
+    period_from: date,
+    period_to: date,
+    pdf: Path,
+    numbers: Path | None,
+    is_closed: bool = False,
 ) -> Made:
-    """Raises NumbersDisagree, RenderFailed; then nothing is left behind."""
-    collected = collect_safety(site=site, period_from=period_from, period_to=period_to)
+    """Whether a closed one may be made is the caller's to decide. Raises NumbersDisagree, RenderFailed; then nothing is
+    left behind.
+    """
+    collected = collect_safety(site=site, period_from=period_from, period_to=period_to, is_closed=is_closed)
     return _issue(collected, safety_document(collected), pdf, numbers)
 
 

@@ -15,6 +15,7 @@ from registry.patients.models import Patient
 from registry.signatures.models import Signature
 
 PATIENT_ACT, NAMES_ACT = "reports.make_patient", "identifiers.view"
+CLOSED_ACT = "reports.view_closed"
 
 
 class ReportRunQuerySet(SiteScopedQuerySet["ReportRun"]):
@@ -22,8 +23,9 @@ class ReportRunQuerySet(SiteScopedQuerySet["ReportRun"]):
 
     def visible_to(self, user: User, act: str = "") -> Self:
         """A report on all sites is for those who work across all of them. A patient's report is for those who may make one
-        there, and one with names for those who may read names there.
+        there, and one with names for those who may read names there. A closed report is for those who may read closed ones.
         """
+        closed = user.scope(CLOSED_ACT)
         patients = user.scope(PATIENT_ACT)
         own = self._within(patients) & Q(kind="patient", with_identifiers=False)
         named = (
@@ -31,7 +33,11 @@ class ReportRunQuerySet(SiteScopedQuerySet["ReportRun"]):
             & self._within(user.scope(NAMES_ACT))
             & Q(kind="patient", with_identifiers=True)
         )
-        return self.filter((self._within(user.scope(act or self.view_act)) & Q(kind="safety")) | own | named)
+        wide = user.scope(act or self.view_act)
+        safety = self._within(wide) & Q(kind="safety")
+        return self.filter(
+            safety | (self._within(wide) & self._within(closed) & Q(kind="closed")) | own | named
+        )
 
     def _within(self, scope: SiteScope) -> Q:
         return ~Q(pk=None) if scope.everywhere else Q(site__in=scope.site_ids)
@@ -41,6 +47,7 @@ class ReportRun(models.Model):
     class Kind(models.TextChoices):
         SAFETY = "safety", "Periodic safety report"
         PATIENT = "patient", "Patient report"
+        CLOSED = "closed", "Closed safety report"
 
     class State(models.TextChoices):
         WAITING = "waiting", "Waiting"
@@ -89,6 +96,15 @@ class ReportRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.period_from or ''}–{self.period_to or ''}"
+
+    @property
+    def is_safety(self) -> bool:
+        """Open or closed: what a safety officer signs."""
+        return self.kind in (self.Kind.SAFETY, self.Kind.CLOSED)
+
+    @property
+    def is_closed(self) -> bool:
+        return self.kind == self.Kind.CLOSED
 
     @property
     def cut_off(self) -> date | None:

@@ -297,6 +297,59 @@ class Definition(TypedDict):
     meaning: str
 
 
+class ClosedGroup(TypedDict):
+    """Everybody who was given one product and no other. Doses in million viable cells per kg of that day's weight."""
+
+    group: str
+    persons: int
+    infusions: int
+    median_million_per_kg: float | None
+    lowest_million_per_kg: float | None
+    highest_million_per_kg: float | None
+    person_years: float
+    events: int
+    persons_with_event: int
+    serious: int
+    persons_with_serious: int
+    serious_per_100_person_years: float | None
+    reactions: int
+    neoplasms: int
+    deaths: int
+
+
+class ClosedProduct(TypedDict):
+    patient_id: str
+    infused_on: str
+    lot: str
+    product: str
+    cell_type: str
+    viability_percent: float
+    million_per_kg: float
+
+
+class ClosedGlycaemiaRow(TypedDict):
+    group: str
+    row: GlycaemiaRow
+
+
+class ClosedUnblinding(TypedDict):
+    patient_id: str
+    site: str
+    at: str  # ISO
+    by: str
+    reason: str
+
+
+class Closed(TypedDict):
+    """Only in the closed report of a blinded protocol."""
+
+    groups: list[ClosedGroup]
+    products: list[ClosedProduct]
+    masked_words: str
+    masked: list[ClosedGlycaemiaRow]
+    unblindings: list[ClosedUnblinding]
+
+
 class SafetyNumbers(TypedDict):
     schema: str
     cover: Cover
@@ -320,6 +373,8 @@ class SafetyNumbers(TypedDict):
     reconciliation: list[ReconciliationRow]
     definitions: list[Definition]
     versions: dict[str, str]
+    masked: NotRequired[str]  # in words: what the protocol masks and this report leaves out
+    closed: NotRequired[Closed]
 
 
 def canonical_json(numbers: Mapping[str, Any]) -> str:

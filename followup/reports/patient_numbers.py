@@ -143,3 +143,5 @@ class PatientNumbers(TypedDict):
     open_matters: list[OpenMatter]
     signatures: list[SignedRecordRow]
     versions: dict[str, str]
+    masked: NotRequired[list[str]]  # the series a blinded protocol masks
+    product_hidden: NotRequired[bool]

@@ -4,11 +4,22 @@ from typing import Any
 
 from followup import charts
 from followup.labs.wording import INDEX_DECIMALS, unit_words
-from followup.reports.layout import Block, Section, figure, figure_or_words, num, section, table, text
-from followup.reports.patient_numbers import PatientNumbers, Series
+from followup.reports.layout import (
+    Block,
+    Section,
+    figure,
+    figure_or_words,
+    num,
+    paragraph,
+    section,
+    table,
+    text,
+)
+from followup.reports.patient_numbers import InfusionRow, PatientNumbers, Series
 from followup.reports.patient_signatures import signature_table
 from followup.reports.wording import day, decimal, heading, label
 
+SERIES_CHARTS = {"hba1c_percent": "hba1c", "c_peptide_nmol_l": "c_peptide"}
 CHECK_NOTE = "A partial check leaves examination and imaging due."
 
 
@@ -32,8 +43,8 @@ def patient_charts(numbers: PatientNumbers) -> dict[str, dict[str, Any]]:
     per_day, per_kg = numbers["insulin_iu_per_day"], numbers["insulin_iu_per_kg_day"]
     drawn = {
         "timeline": charts.timeline_chart(
-            hba1c=hba1c["points"],
-            c_peptide=c_peptide["points"],
+            hba1c=_shown(numbers, "hba1c_percent", numbers["hba1c_percent"]),
+            c_peptide=_shown(numbers, "c_peptide_nmol_l", numbers["c_peptide_nmol_l"]),
             insulin_iu_per_kg_day=per_kg["points"],
             infusions=infusions,
             events=_event_marks(numbers),
@@ -59,6 +70,11 @@ def patient_charts(numbers: PatientNumbers) -> dict[str, dict[str, Any]]:
     }
     has_points = {"hba1c": hba1c["points"], "c_peptide": c_peptide["points"], "insulin": per_day["points"]}
     return {name: chart for name, chart in drawn.items() if has_points.get(name, True)}
+
+
+def _shown(numbers: PatientNumbers, name: str, series: Series) -> list[Any] | None:
+    """None where the protocol masks it."""
+    return None if name in numbers.get("masked", []) else list(series["points"])
 
 
 def patient_facts(numbers: PatientNumbers) -> list[tuple[str, str]]:
@@ -111,7 +127,7 @@ def _open_matters(numbers: PatientNumbers) -> Block:
 def _timeline(numbers: PatientNumbers) -> Block:
     marks = _event_marks(numbers)
     sentence = charts.describe_timeline(
-        hba1c=numbers["hba1c_percent"]["points"],
+        hba1c=_shown(numbers, "hba1c_percent", numbers["hba1c_percent"]),
         infusions=_infusion_marks(numbers),
         events=marks,
         today=numbers["cover"]["cut_off"],
@@ -128,40 +144,50 @@ def _timeline(numbers: PatientNumbers) -> Block:
 
 
 def _infusions(numbers: PatientNumbers) -> Block:
+    """Without the columns of the product where a blinded protocol hides it."""
+    hidden = numbers.get("product_hidden", False)
+    columns = [_infusion_columns(row) for row in numbers["infusions"]]
+    kept = [place for place, (_, of_product) in enumerate(INFUSION_HEADINGS) if not (of_product and hidden)]
     return table(
         "Infusions given",
-        [
-            num("No."),
-            text("Date"),
-            text("Lot"),
-            text("Source"),
-            text("Route"),
-            num("Cells", "million"),
-            num("Viable", "%"),
-            num("Weight", "kg"),
-            num("Viable dose", "million/kg"),
-            text("Reaction"),
-            text("Deviations"),
-        ],
-        [
-            (
-                i["number"],
-                day(i["infused_on"]),
-                i["lot"] or "hidden",
-                label(i["tissue_source"]),
-                label(i["route"]),
-                decimal(i["cells_total_million"]),
-                decimal(i["viability_percent"]),
-                decimal(i["weight_kg"]),
-                decimal(i["viable_million_cells_per_kg"], 2),
-                i["reaction"] or "–",
-                "; ".join(i["deviations"]) or "none",
-            )
-            for i in numbers["infusions"]
-        ],
+        [INFUSION_HEADINGS[place][0] for place in kept],
+        [[cells[place] for place in kept] for cells in columns],
         empty="No infusion was given up to the cut-off.",
+        notes=["Lot, source, viability and dose are hidden: blinded protocol."] if hidden else [],
         width="dense",
     )
+
+
+# The heading, and whether it tells of the product.
+INFUSION_HEADINGS = (
+    (num("No."), False),
+    (text("Date"), False),
+    (text("Lot"), True),
+    (text("Source"), True),
+    (text("Route"), False),
+    (num("Cells", "million"), True),
+    (num("Viable", "%"), True),
+    (num("Weight", "kg"), False),
+    (num("Viable dose", "million/kg"), True),
+    (text("Reaction"), False),
+    (text("Deviations"), False),
+)
+
+
+def _infusion_columns(row: InfusionRow) -> list[str | int]:
+    return [
+        row["number"],
+        day(row["infused_on"]),
+        row["lot"] or "–",
+        label(row["tissue_source"]),
+        label(row["route"]),
+        decimal(row["cells_total_million"]),
+        decimal(row["viability_percent"]),
+        decimal(row["weight_kg"]),
+        decimal(row["viable_million_cells_per_kg"], 2),
+        row["reaction"] or "–",
+        "; ".join(row["deviations"]) or "none",
+    ]
 
 
 def _series(numbers: PatientNumbers) -> list[Block]:
@@ -171,8 +197,11 @@ def _series(numbers: PatientNumbers) -> list[Block]:
         ("Fasting C-peptide", "c_peptide", "nmol/L", numbers["c_peptide_nmol_l"]),
         ("Insulin dose", "insulin", "IU/day", numbers["insulin_iu_per_day"]),
     ]
+    masked = [SERIES_CHARTS.get(name) for name in numbers.get("masked", [])]
     return [
-        figure_or_words(
+        paragraph(f"{name}: masked by the protocol.")
+        if chart in masked
+        else figure_or_words(
             series["points"],
             name,
             chart,

@@ -13,6 +13,7 @@ def numbers_add_up(numbers: SafetyNumbers) -> list[str]:
         *_event_contradictions(numbers),
         *_neoplasia_contradictions(numbers["neoplasia"]),
         *_reconciliation_contradictions(numbers),
+        *_closed_contradictions(numbers),
     ]
 
 
@@ -110,6 +111,16 @@ def _reconciliation_contradictions(numbers: SafetyNumbers) -> list[str]:
                 "Patients reconciled", row["in_registry"], "in the registry", numbers["persons_in_registry"]
             )
     return found
+
+
+def _closed_contradictions(numbers: SafetyNumbers) -> list[str]:
+    closed = numbers.get("closed")
+    if closed is None:
+        return []
+    exposure, groups = numbers["exposure"], closed["groups"]
+    persons, infusions = sum(one["persons"] for one in groups), sum(one["infusions"] for one in groups)
+    found = _differs("Persons by product", persons, "exposed", exposure["persons"])
+    return found + _differs("Infusions by product", infusions, "all", exposure["infusions"])
 
 
 def _differs(what: str, have: int, other: str, want: int) -> list[str]:

@@ -117,22 +117,32 @@ def glycaemia_table(numbers: SafetyNumbers) -> Block:
             num("n with baseline"),
             num("Mean change (SD)"),
         ],
-        [_glycaemia_cells(row) for row in numbers["glycaemia"]],
+        [glycaemia_cells(row) for row in numbers["glycaemia"]],
         empty="No glycaemic value is recorded.",
         notes=[
+            _masked_note(numbers),
             "Change is worked out within each person who has both values. Without a control group it describes and proves "
             "nothing.",
         ],
     )
-    block["rows"] = grouped([_measure(row) for row in numbers["glycaemia"]], block["rows"])
+    block["rows"] = grouped([measure_words(row) for row in numbers["glycaemia"]], block["rows"])
     return block
 
 
-def _measure(row: GlycaemiaRow) -> str:
+def _masked_note(numbers: SafetyNumbers) -> str:
+    masked = numbers.get("masked")
+    return (
+        f"Masked by the protocol and not shown here: {masked}, and what is worked out from them."
+        if masked
+        else ""
+    )
+
+
+def measure_words(row: GlycaemiaRow) -> str:
     return row["measure"] if row["unit"] == "1" else f"{row['measure']} ({row['unit']})"
 
 
-def _glycaemia_cells(row: GlycaemiaRow) -> tuple[str | int, ...]:
+def glycaemia_cells(row: GlycaemiaRow) -> tuple[str | int, ...]:
     return (
         row["visit"],
         row["n"],

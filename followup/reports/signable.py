@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from django.conf import settings
 from django.urls import reverse
 
+from followup.reports.actions import folder_of
 from followup.reports.models import ReportRun
 from registry.signatures.signable import Kind, Signable, Values, register
 
@@ -30,7 +30,9 @@ def register_reports() -> None:
                     ReportRun,
                     lambda pk: ReportRun.objects.filter(pk=pk),
                     lambda row: [int(row["id"])],
-                    lambda row: "Periodic safety report",
+                    lambda row: (
+                        "Closed safety report" if row["kind"] == "closed" else "Periodic safety report"
+                    ),
                     computed=files_of,
                 )
             ],
@@ -40,7 +42,7 @@ def register_reports() -> None:
 
 def files_of(run: ReportRun) -> Values:
     """The PDF and its frozen numbers as they lie on disk now."""
-    folder = Path(settings.DATA_DIR) / "reports"
+    folder = folder_of(run)
     return {
         name: _digest(folder / getattr(run, column)) for name, column in FILES.items() if getattr(run, column)
     }
@@ -54,7 +56,7 @@ def _digest(path: Path) -> str:
 
 
 def _problem(run: ReportRun) -> str:
-    if run.kind != ReportRun.Kind.SAFETY:
+    if not run.is_safety:
         return "Safety reports are signed; a patient's report shows the signatures of the record."
     if run.state != ReportRun.State.DONE or not run.stored_as:
         return "A report is signed once it is ready."

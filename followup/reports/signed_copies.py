@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db.models import Q
 
-from followup.reports.actions import LEASE, MAX_ATTEMPTS, CannotContinue, reports_folder
+from followup.reports.actions import LEASE, MAX_ATTEMPTS, CannotContinue, folder_of
 from followup.reports.documents import SignatureRow, safety_document
 from followup.reports.models import ReportRun, SignedCopy
 from followup.reports.render import RenderFailed, RenderResult, render_pdf, weasyprint_problem
@@ -27,6 +27,7 @@ from registry.signatures.watching import Judged
 
 State = ReportRun.State
 SIGN_ACT = "reports.sign"
+SIGNED_KINDS = (ReportRun.Kind.SAFETY, ReportRun.Kind.CLOSED)
 REPORT = ReportRun._meta.label_lower
 
 
@@ -62,7 +63,7 @@ def _claim(copy: SignedCopy, now: datetime) -> bool:
 
 
 def _make(copy: SignedCopy, now: Callable[[], datetime]) -> None:
-    pdf = reports_folder() / f"{uuid.uuid4().hex}.pdf"
+    pdf = folder_of(copy.run) / f"{uuid.uuid4().hex}.pdf"
     try:
         made = _render(copy, pdf)
     except (RenderFailed, CannotContinue) as trouble:
@@ -94,7 +95,7 @@ def _render(copy: SignedCopy, pdf: Any) -> RenderResult:
         raise CannotContinue(
             "The stored report is not the one that was signed. Make the report again and sign it."
         )
-    numbers = json.loads((reports_folder() / copy.run.numbers_stored_as).read_text(encoding="utf-8"))
+    numbers = json.loads((folder_of(copy.run) / copy.run.numbers_stored_as).read_text(encoding="utf-8"))
     rows = [
         row_of(one.signature) for one in standing_of(copy.run).valid if one.signature.pk <= copy.signature_id
     ]
@@ -138,7 +139,7 @@ def reports_to_sign(user: User) -> list[ReportRun]:
     """Safety reports that are ready and carry no valid signature, newest first, for those who sign them."""
     if not user.may(SIGN_ACT):
         return []
-    ready = ReportRun.objects.visible_to(user, SIGN_ACT).filter(kind=ReportRun.Kind.SAFETY, state=State.DONE)
+    ready = ReportRun.objects.visible_to(user, SIGN_ACT).filter(kind__in=SIGNED_KINDS, state=State.DONE)
     runs = list(ready.exclude(stored_as="").select_related("site").order_by("-requested_at", "-pk"))
     signed = standings(runs)
     return [run for run in runs if run.pk not in signed or not signed[run.pk].valid]

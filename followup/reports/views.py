@@ -64,7 +64,7 @@ def _asked(form: SafetyReportForm, user: User) -> HttpResponse:
     answers = form.cleaned_data
     run = actions.request_safety(
         site=answers["site"], period_from=answers["period_from"], period_to=answers["period_to"],
-        form_token=answers["form_token"], by=user, now=clock.now(),
+        form_token=answers["form_token"], by=user, now=clock.now(), is_closed=bool(answers.get("is_closed")),
     )  # fmt: skip
     nudge.after_commit(tasks.make_waiting)
     return redirect("reports:report_run", pk=run.pk)
@@ -105,8 +105,7 @@ def report_run(request: HttpRequest, pk: int) -> HttpResponse:
         return answer
     context = {
         "run": run,
-        "is_signable": (run.kind == ReportRun.Kind.SAFETY and run.state == State.DONE)
-        or run.pk in standings([run]),
+        "is_signable": (run.is_safety and run.state == State.DONE) or run.pk in standings([run]),
         "copies": run.signed_copies.select_related("signature").order_by("-pk"),
         "title": _title(run),
         "job": _job(run),
@@ -147,13 +146,19 @@ def report_cancel(request: HttpRequest, pk: int) -> HttpResponse:
     user = signed_in(request)
     run = _run(user, pk)
     if run.requested_by_id != user.pk:
-        user.require(actions.SAFETY_ACT if run.kind == ReportRun.Kind.SAFETY else PATIENT_ACT, run.site)
+        user.require(_act_to_make(run), run.site)
     try:
         actions.cancel(run=run, now=clock.now())
         messages.success(request, "The report was cancelled before it was begun.")
     except actions.CannotContinue as refusal:
         return decided_first(request, run, str(refusal), reverse("reports:report_run", args=[pk]))
     return redirect("reports:report_run", pk=pk)
+
+
+def _act_to_make(run: ReportRun) -> str:
+    if run.is_closed:
+        return actions.CLOSED_ACT
+    return actions.SAFETY_ACT if run.is_safety else PATIENT_ACT
 
 
 def _run(user: User, pk: int) -> ReportRun:
@@ -174,7 +179,7 @@ def _finished(user: User, pk: int) -> ReportRun:
 def _download(
     request: HttpRequest, run: ReportRun, stored_as: str, sha256: str, suffix: str, *, mark: str = ""
 ) -> FileResponse:
-    path = actions.reports_folder() / stored_as
+    path = actions.folder_of(run) / stored_as
     if not path.is_file():
         raise Http404("The stored file is missing; make the report again.")
     with acting_as(signed_in(request), channel="web"):
@@ -186,14 +191,15 @@ def _file_name(run: ReportRun) -> str:
     """Says what it is without a name: kind, scope, cut-off."""
     if run.patient is not None:
         return f"patient-report-{run.patient.patient_id}-{run.requested_at:%Y-%m-%d}"
-    return f"safety-report-{run.site.code if run.site else 'all-sites'}-{run.period_to}"
+    kind = "closed-safety-report" if run.is_closed else "safety-report"
+    return f"{kind}-{run.site.code if run.site else 'all-sites'}-{run.period_to}"
 
 
 # What the pages show -----------------------------------------------------------------------------------------
 
 
 def _title(run: ReportRun) -> str:
-    return f"Report on {run.patient.patient_id}" if run.patient else "Periodic safety report"
+    return f"Report on {run.patient.patient_id}" if run.patient else run.get_kind_display()
 
 
 def _scope(run: ReportRun) -> str:
@@ -226,6 +232,11 @@ def _facts(run: ReportRun) -> list[dict[str, Any]]:
     facts = [
         ("Sites", _scope(run)),
         ("Identifiers", names),
+        *(
+            [("Closed", "It says what was given: read and signed by the safety officer alone")]
+            if run.is_closed
+            else []
+        ),
         ("Asked for by", run.requested_by or "the system"),
     ]
     if run.state == State.DONE:

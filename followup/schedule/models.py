@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from registry.access import masking
 from registry.access.blinding import PRODUCT_ROLE, sees_product
 from registry.access.models import Site, SiteScopedQuerySet, User
 from registry.infusions.models import Infusion
@@ -296,9 +297,15 @@ class WorkItemQuerySet(SiteScopedQuerySet["WorkItem"]):
     view_act = "worklist.view"
 
     def visible_to(self, user: User, act: str = "") -> Self:
-        """Questions about the product are for those who may read it."""
+        """Questions about the product, and about masked results, are for those who may read those."""
         rows = super().visible_to(user, act)
-        return rows if sees_product(user) else rows.exclude(role=PRODUCT_ROLE)
+        if not sees_product(user):
+            rows = rows.exclude(role=PRODUCT_ROLE)
+        return rows if user.may(masking.ACT) else rows.exclude(role=masking.ROLE)
+
+    def neutral(self) -> Self:
+        """For files not made for one reader: without questions about what a blinded protocol hides."""
+        return self.exclude(role__in=[PRODUCT_ROLE, masking.ROLE])
 
     def open(self) -> Self:
         return self.filter(closed_at=None)

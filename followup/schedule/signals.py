@@ -6,6 +6,7 @@ from typing import Any
 
 from django.urls import reverse
 
+from followup.schedule.actions.doses import ask_for_doses
 from followup.schedule.actions.handovers import hear_of_handovers
 from followup.schedule.actions.planning import plan_visits
 from followup.schedule.actions.status import apply_status
@@ -24,6 +25,7 @@ from registry.patients.signals import patient_enrolled, query_closed, query_open
 def listen() -> None:
     patient_enrolled.connect(plan, dispatch_uid="schedule-plans-enrolments")
     infusions_recorded.connect(plan, dispatch_uid="schedule-plans-infusions")
+    infusions_recorded.connect(ask_doses, dispatch_uid="schedule-asks-for-doses")
     status_changed.connect(settle, dispatch_uid="schedule-applies-status")
     query_opened.connect(ask, dispatch_uid="schedule-raises-queries")
     query_closed.connect(settled, dispatch_uid="schedule-closes-queries")
@@ -33,6 +35,10 @@ def listen() -> None:
 
 def plan(patients: Sequence[int], now: datetime, **_: Any) -> None:
     plan_visits(patients, now=now)
+
+
+def ask_doses(patients: Sequence[int], now: datetime, **_: Any) -> None:
+    ask_for_doses(patients=patients, now=now)
 
 
 def settle(patients: Sequence[int], now: datetime, **_: Any) -> None:

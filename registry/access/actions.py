@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Collection
 from datetime import datetime
 
 from django.apps import apps
@@ -11,10 +12,9 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 
-from registry.access import policy
+from registry.access import masking, policy
 from registry.access.granting import Refused, holders, may_approve, not_yourself, place_trouble, year_after
 from registry.access.models import AccountRequest, Registry, RoleGrant, Site, User
-from registry.access.policy import UNBLINDED
 from registry.access.signals import account_switched_off
 from registry.audit.acting import because
 from registry.saving import ChangedMeanwhile, claim_version, create_once
@@ -148,25 +148,57 @@ def switch_blinding(*, blinded: bool, reason: str, by: User, now: datetime) -> N
     by.require("settings.blinding")
     if not reason.strip():
         raise Refused("Write why: the reason stays in the trail.")
-    if apps.get_model("patients.Patient")._default_manager.exists():
-        raise Refused("A patient is enrolled, so whether the protocol is blinded stays as it is.")
+    _nobody_enrolled("whether the protocol is blinded stays as it is")
     if blinded:
         _check_pairs(now)
     registry = Registry.current()
     registry.blinded = blinded
+    if not blinded:
+        registry.masked_analytes = ""
     with because(reason):
         registry.save()
 
 
-def _check_pairs(now: datetime) -> None:
+def mask_analytes(*, analytes: Collection[str], seen: str, reason: str, by: User, now: datetime) -> None:
+    """`seen` is the list as the form showed it: ChangedMeanwhile where somebody else chose another since."""
+    by.require("settings.blinding")
+    if not reason.strip():
+        raise Refused("Write why: the reason stays in the trail.")
+    registry = Registry.current()
+    if not registry.blinded:
+        raise Refused("Only a blinded protocol masks results. Make it blinded first.")
+    _nobody_enrolled("which results are masked stays as it is")
+    if unknown := set(analytes) - set(masking.offered()):
+        raise Refused(f"These cannot be masked: {', '.join(sorted(unknown))}.")
+    if analytes:
+        _check_pairs(now, masks=True)
+    wanted = ",".join(code for code in masking.offered() if code in analytes)
+    with because(reason):
+        rows = Registry.objects.filter(pk=registry.pk, blinded=True, masked_analytes=seen)
+        if not rows.update(masked_analytes=wanted):
+            raise ChangedMeanwhile("Somebody else chose the masked results since you opened the page.")
+
+
+def anybody_enrolled() -> bool:
+    return bool(apps.get_model("patients.Patient")._default_manager.exists())
+
+
+def _nobody_enrolled(so: str) -> None:
+    if anybody_enrolled():
+        raise Refused(f"A patient is enrolled, so {so}.")
+
+
+def _check_pairs(now: datetime, *, masks: bool = False) -> None:
     held: dict[User, set[str]] = defaultdict(set)
     for grant in RoleGrant.objects.in_force_at(now).select_related("user").order_by("user", "pk"):
         held[grant.user].add(grant.role)
-    both = [f"{user}" for user, roles in held.items() if policy.forbidden_pair(roles, blinded=True)]
-    if both:
-        raise Refused(
-            f"End one of the roles first of: {', '.join(both)}. {policy.forbidden_pair(UNBLINDED, blinded=True)}"
-        )
+    found = {
+        str(user): why
+        for user, roles in held.items()
+        if (why := policy.forbidden_pair(roles, blinded=True, masking=masks))
+    }
+    if found:
+        raise Refused(f"End one of the roles first of: {', '.join(found)}. {next(iter(found.values()))}")
 
 
 # Sites -------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 
-from registry.access import policy
+from registry.access import masking, policy
 from registry.access.granting import ACROSS_SITES, year_after
 from registry.access.models import Site, User
 from registry.saving import new_token
@@ -115,6 +115,22 @@ class EndForm(forms.Form):
 
 class BlindingForm(forms.Form):
     reason = forms.CharField(max_length=200, help_text="It stays in the trail.")
+
+
+class MaskingForm(forms.Form):
+    masked = forms.MultipleChoiceField(
+        label="Masked tests", required=False, widget=forms.CheckboxSelectMultiple,
+        help_text="Choose every test that would tell. The laboratory enters and reads them; everybody else finds them, and "
+        "what is worked out from them, in no page, file or report. Only the closed safety report holds them.",
+    )  # fmt: skip
+    reason = forms.CharField(max_length=200, help_text="It stays in the trail.")
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["masked"]
+        if isinstance(field, forms.MultipleChoiceField):
+            field.choices = list(masking.offered().items())
 
 
 class ActiveForm(forms.Form):

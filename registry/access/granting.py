@@ -196,7 +196,8 @@ def _check(wanted: Wanted, beside: RoleRequest | None = None) -> None:
     if waiting.exists():
         raise Refused("This role was asked for already and waits for a decision.")
     roles = {held for held, _ in others} | {wanted.role}
-    if trouble := policy.forbidden_pair(roles, blinded=Registry.current().blinded):
+    registry = Registry.current()
+    if trouble := policy.forbidden_pair(roles, blinded=registry.blinded, masking=bool(registry.masked)):
         raise Refused(trouble)
 
 

@@ -40,9 +40,19 @@ class Registry(models.Model):
     blinded = models.BooleanField(
         default=False, help_text="Whether the protocol is blinded; stays once a patient is enrolled."
     )
+    masked_analytes = models.CharField(
+        max_length=500,
+        blank=True,
+        help_text="Codes with commas between: results a blinded protocol shows to the laboratory alone.",
+    )
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=Q(id=1), name="registry_is_one_row")]
+        constraints = [
+            models.CheckConstraint(condition=Q(id=1), name="registry_is_one_row"),
+            models.CheckConstraint(
+                condition=Q(blinded=True) | Q(masked_analytes=""), name="only_a_blinded_protocol_masks"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -50,6 +60,10 @@ class Registry(models.Model):
     @classmethod
     def current(cls) -> Registry:
         return cls.objects.filter(pk=1).first() or cls(id=1)
+
+    @property
+    def masked(self) -> frozenset[str]:
+        return frozenset(filter(None, self.masked_analytes.split(","))) if self.blinded else frozenset()
 
 
 class Site(models.Model):

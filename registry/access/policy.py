@@ -35,6 +35,8 @@ SENSITIVE_ACTS = (
 )
 # In a blinded protocol these know what was given, so they treat and count nobody.
 UNBLINDED = ("product", "safety")
+# Where the protocol masks analytes these know their values, which nobody else may.
+UNMASKED = ("laboratory",)
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ ACTS: dict[str, Act] = {
     "plans.approve": _act("Approve follow-up plans and put them in force", everywhere="coordinator"),
     "labs.view": _act("Read laboratory results", own=f"{SITE_READERS} laboratory", everywhere=WIDE_READERS),
     "labs.record": _act("Enter laboratory results", own=f"{CARE} laboratory"),
+    "labs.masked": _act("Enter and read results that the protocol masks", blinded_own="laboratory"),
     "treatment.view": _act("Read insulin and drugs", own=SITE_READERS, everywhere=WIDE_READERS),
     "treatment.record": _act("Record insulin and drugs", own=CARE),
     "events.view": _act("Read adverse events", own=SITE_READERS, everywhere=WIDE_READERS),
@@ -129,6 +132,8 @@ ACTS: dict[str, Act] = {
     "reports.view": _act("Read safety reports", own="nurse investigator site_manager monitor", everywhere=WIDE_READERS),
     "reports.make_safety": _act("Make a safety report", everywhere="safety coordinator"),
     "reports.sign": _act("Sign a safety report", everywhere="safety"),
+    "reports.make_closed": _act("Make a closed (unblinded) safety report", blinded_everywhere="safety"),
+    "reports.view_closed": _act("Read closed (unblinded) safety reports", blinded_everywhere="safety"),
     "reports.make_patient": _act("Make a patient report", own="nurse investigator", everywhere="coordinator safety"),
     "import.sites": _act("Import sites", everywhere="administrator"),
     "import.lots": _act("Import lots", own="nurse", everywhere="product coordinator", blinded_everywhere="product"),
@@ -202,13 +207,15 @@ def is_sensitive(role: str) -> bool:
     return role in TECHNICAL or any(scope_of(role, act) != "none" for act in SENSITIVE_ACTS)
 
 
-def forbidden_pair(roles: Collection[str], *, blinded: bool) -> str:
+def forbidden_pair(roles: Collection[str], *, blinded: bool, masking: bool = False) -> str:
     """Why one person may not hold these roles at the same time; blank when they may."""
     held = set(roles)
     if len(held) > 1 and held & set(TECHNICAL):
         return "An administrator or auditor holds no other role: they check what others do."
     if blinded and len(held) > 1 and held & set(UNBLINDED):
         return "The protocol is blinded: product staff and safety officers know what was given and hold no other role."
+    if masking and len(held) > 1 and held & set(UNMASKED):
+        return "The protocol masks results: who works in the laboratory knows them and holds no other role."
     return ""
 
 

@@ -57,14 +57,20 @@ class Step:
 
 
 def history_of(
-    row: models.Model, *, below: Kinds, names: Kinds = lambda model: True, page: int = 1
+    row: models.Model,
+    *,
+    below: Kinds,
+    names: Kinds = lambda model: True,
+    without: Q | None = None,
+    page: int = 1,
 ) -> tuple[list[Step], bool]:
     """Newest first: the row itself and the rows of the kinds `below` that hang on it; and whether there are older ones.
 
-    Records that others point at are named where `names` allows their kind.
+    Records that others point at are named where `names` allows their kind. Entries that `without` finds are left out.
     """
     start = (page - 1) * SHOWN
-    found = list(AuditEntry.objects.filter(_about(row, below)).order_by("-pk")[start : start + SHOWN + 1])
+    entries = AuditEntry.objects.filter(_about(row, below)).exclude(without or Q(pk__in=[]))
+    found = list(entries.order_by("-pk")[start : start + SHOWN + 1])
     return steps(found[:SHOWN], names=names), len(found) > SHOWN
 
 

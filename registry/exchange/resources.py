@@ -64,6 +64,7 @@ class StagedResource(Resource):
     title: ClassVar[str]
     act: ClassVar[str]
     columns: ClassVar[Sequence[Column]]
+    holds_masked: ClassVar[bool] = False  # files of this kind may hold what a protocol masks
 
     def __init__(self, context: Context) -> None:
         super().__init__()

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from registry import clock
 from registry.access.conflicts import decided_first
 from registry.access.guards import needs, signed_in
+from registry.access.masking import masked_analytes
 from registry.access.models import User
 from registry.access.policy import ACTS
 from registry.audit.acting import acting_as
@@ -40,8 +41,15 @@ MARK: dict[str, str] = {
 
 
 def _runs_of(user: User) -> QuerySet[ImportRun]:
-    """One's own, and for those who work across all sites, everybody's of that kind."""
-    everywhere = [resource.kind for resource in kinds() if user.scope(resource.act).everywhere]
+    """One's own, and for those who work across all sites, everybody's of that kind. Where the protocol masks results, a
+    file with results is its bringer's alone: what was found in it would tell of them.
+    """
+    masks = bool(masked_analytes())
+    everywhere = [
+        resource.kind
+        for resource in kinds()
+        if user.scope(resource.act).everywhere and not (masks and resource.holds_masked)
+    ]
     own = ImportRun.objects.filter(requested_by=user)
     return (own | ImportRun.objects.filter(kind__in=everywhere)).select_related("requested_by")
 

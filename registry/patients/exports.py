@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from registry.access.blinding import about_product
+from registry.access.masking import about_masked
 from registry.exchange.exporting import ExportTable, Scope, register_table
 from registry.patients.eligibility import Eligibility
 from registry.patients.models import Consent, Patient, Query, StatusEvent
@@ -66,6 +67,7 @@ def _queries(scope: Scope) -> Rows:
     rows = Query.objects.filter(**scope.filter()).order_by("opened_at", "pk")
     if not scope.shows_product:
         rows = rows.exclude(about_product())
+    rows = rows.exclude(about_masked())
     return rows.values_list(
         "patient__patient_id", "kind", "record", "field", "opened_at", "status", "reason"
     ).iterator()

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Q
 
 from registry import encryption, partial_dates
+from registry.access import masking
 from registry.access.blinding import about_product, sees_product
 from registry.access.models import Site, SiteScopedQuerySet, User
 
@@ -333,9 +334,13 @@ class QueryQuerySet(SiteScopedQuerySet["Query"]):
     view_act = "queries.view"
 
     def visible_to(self, user: User, act: str = "") -> Self:
-        """Without those about the product for people who may not read it: their words name lots and doses."""
+        """Without those about the product for people who may not read it: their words name lots and doses. In the same
+        way without those about a masked result.
+        """
         rows = super().visible_to(user, act)
-        return rows if sees_product(user) else rows.exclude(about_product())
+        if not sees_product(user):
+            rows = rows.exclude(about_product())
+        return rows if user.may(masking.ACT) else rows.exclude(masking.about_masked())
 
 
 class Query(models.Model):

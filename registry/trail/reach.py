@@ -6,6 +6,7 @@ from django.apps import apps
 from django.db.models import Q, QuerySet
 
 from registry.access.blinding import sees_history_of
+from registry.access.masking import entries_hidden_from
 from registry.access.models import Site, User
 from registry.audit.coverage import audited_models
 from registry.audit.models import AuditEntry
@@ -20,8 +21,11 @@ NOTHING = Q(pk__in=[])
 
 
 def visible_entries(user: User) -> QuerySet[AuditEntry]:
-    """Nothing unless an act opens it. Where the protocol is blinded, kinds of record that tell are left out."""
+    """Nothing unless an act opens it. Where the protocol is blinded, kinds of record that tell are left out, and rows of
+    masked results.
+    """
     entries = AuditEntry.objects.exclude(table_name__in=_hidden_tables(user))
+    entries = entries.exclude(entries_hidden_from(user))
     if user.scope("audit.view").everywhere:
         return entries
     return entries.filter(_of_sites(user) | _of_people(user) | _own(user) | _of_rooms(user))

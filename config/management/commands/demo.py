@@ -19,6 +19,9 @@ class Command(BaseCommand):
         parser.add_argument("--sites", type=int, default=2, choices=range(1, len(cast.SITES) + 1))
         parser.add_argument("--patients", type=int, default=60)
         parser.add_argument("--seed", type=int, default=1)
+        parser.add_argument(
+            "--blinded", action="store_true", help="a blinded protocol that masks HbA1c and C-peptide"
+        )
         parser.add_argument("--json", action="store_true", help="print the sign-ins as one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -28,7 +31,7 @@ class Command(BaseCommand):
                 now = clock.now()
                 accounts = build(
                     sites=options["sites"], patients=options["patients"], seed=options["seed"],
-                    today=now.date(), password=env.text("DEMO_PASSWORD"),
+                    today=now.date(), password=env.text("DEMO_PASSWORD"), blinded=options["blinded"],
                 )  # fmt: skip
                 ask_for_a_report(now=now, today=now.date())
         except CannotBuild as refusal:

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from followup.schedule.actions.differences import YEARS_AHEAD
+from followup.schedule.actions.doses import ask_for_doses
 from followup.schedule.actions.planning import Planned, plan_visits
 from followup.schedule.actions.plans import LoadedPlan, current_plan
 from followup.schedule.actions.status import apply_status, patients_to_settle
@@ -33,6 +34,7 @@ def repair_plans(now: datetime, *, by: Actor | str = "system:worker") -> Planned
     with acting_as(by, channel="sweep"):
         apply_status(patients_to_settle())
         raise_missing_items(now=now)
+        ask_for_doses(now=now)
         close_items_of_closed_queries(now=now)
     return total
 

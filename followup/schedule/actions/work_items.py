@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 
 from followup.schedule.models import WorkItem
+from registry.access import masking
 from registry.access.blinding import PRODUCT_ROLE, asks_about_product
 from registry.access.models import Registry, Site, User
 from registry.audit.acting import because as with_reason
@@ -145,6 +146,8 @@ def _item(query: Query, site: Site, now: datetime) -> WorkItem:
     is_hidden = asks_about_product(query.record, query.rule) and Registry.current().blinded
     title = "A question about the product" if is_hidden else f"{words}: {query.reason}"
     role = "investigator" if query.record.startswith(INVESTIGATOR_TABLES) else "nurse"
+    if query.rule.startswith(masking.RULE):
+        title, role = "A question about a masked result", masking.ROLE
     return WorkItem(
         kind=kind,
         source=source_of(query.pk),

@@ -13,6 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
+from registry.access import masking
 from registry.access.blinding import sees_history_of
 from registry.access.guards import needs, signed_in
 from registry.access.models import Site, User
@@ -30,7 +31,8 @@ def history(request: HttpRequest, label: str, pk: int) -> HttpResponse:
     asked = request.GET.get("page", "")
     page = max(1, int(asked)) if asked.isdecimal() and len(asked) < 7 else 1
     names = partial(sees_history_of, user)
-    steps, more = history_of(row, page=page, below=_shown_below(user, row), names=names)
+    without = masking.entries_hidden_from(user)
+    steps, more = history_of(row, page=page, below=_shown_below(user, row), names=names, without=without)
     site = site_of(row)
     zone = site.time_zone if site else "UTC"
     context = {
@@ -70,6 +72,8 @@ def _visible_row(user: User, label: str, pk: int) -> models.Model:
         raise Http404("The protocol is blinded: this history would tell what was given.")
     row = get_object_or_404(model._default_manager, pk=pk)
     scope, site = user.scope("audit.view"), site_of(row)
+    if masking.is_masked(row) and not user.may(masking.ACT, site):
+        raise Http404("The protocol masks this result.")
     if scope.everywhere or (scope.covers(site.pk) if site else _is_shared(model)):
         return row
     raise Http404("There is no such record at your sites.")

@@ -13,9 +13,10 @@ from django.views.decorators.http import require_GET
 from registry import clock
 from registry.access import actions, policy
 from registry.access.conflicts import Edit
-from registry.access.forms import BlindingForm, EditSiteForm, NewSiteForm
+from registry.access.forms import BlindingForm, EditSiteForm, MaskingForm, NewSiteForm
 from registry.access.granting import Refused, requests_waiting_for
 from registry.access.guards import needs, signed_in
+from registry.access.masking import words as masked_words
 from registry.access.models import Registry, Site
 from registry.saving import ChangedMeanwhile, NotAccepted, made_by
 
@@ -139,7 +140,9 @@ def site_edit(request: HttpRequest, pk: int) -> HttpResponse:
 
 @needs("settings.blinding")
 def protocol(request: HttpRequest) -> HttpResponse:
-    """Open-label or blinded; fixed once the first patient is enrolled."""
+    """Open-label or blinded, and what a blinded one masks; fixed once the first patient is enrolled."""
+    if request.POST.get("part") == "masking":
+        return _mask(request)
     registry = Registry.current()
     form = BlindingForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -156,9 +159,43 @@ def protocol(request: HttpRequest) -> HttpResponse:
             return redirect("access:protocol")
         except Refused as refusal:
             form.add_error(None, str(refusal))
-    return page(
-        request, "protocol", "access:protocol", form=form, is_blinded=registry.blinded, delay=registry.self_approval_hours
+    return _protocol_page(request, form, _masking_form(registry))
+
+
+def _mask(request: HttpRequest) -> HttpResponse:
+    form = MaskingForm(request.POST)
+    if form.is_valid():
+        answers = form.cleaned_data
+        try:
+            actions.mask_analytes(
+                analytes=answers["masked"], seen=answers["seen"], reason=answers["reason"], by=signed_in(request),
+                now=clock.now(),
+            )  # fmt: skip
+            messages.success(request, "The masked tests were saved.")
+            return redirect("access:protocol")
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
+        except ChangedMeanwhile as moved:
+            form = _masking_form(Registry.current())
+            messages.error(request, f"{moved} What stands now is shown below: choose again.")
+            return _protocol_page(request, BlindingForm(), form, status=409)
+    return _protocol_page(request, BlindingForm(), form)
+
+
+def _masking_form(registry: Registry) -> MaskingForm:
+    return MaskingForm(initial={"masked": sorted(registry.masked), "seen": registry.masked_analytes})
+
+
+def _protocol_page(
+    request: HttpRequest, form: BlindingForm, masking_form: MaskingForm, status: int = 200
+) -> HttpResponse:
+    registry = Registry.current()
+    answer = page(
+        request, "protocol", "access:protocol", form=form, masking_form=masking_form, is_blinded=registry.blinded,
+        delay=registry.self_approval_hours, masked=masked_words(registry.masked), is_fixed=actions.anybody_enrolled(),
     )  # fmt: skip
+    answer.status_code = status
+    return answer
 
 
 def page(
