@@ -14,6 +14,7 @@ from pathlib import Path
 import django
 import pytest
 from django.conf import settings
+from django.core.management.color import no_style
 from django.db import connection
 
 KEPT_IN = Path(settings.BASE_DIR) / ".pytest_cache" / "migrated"
@@ -37,14 +38,13 @@ def keep(source: sqlite3.Connection, file: Path) -> None:
     unfinished = file.with_suffix(f".{os.getpid()}")
     with closing(sqlite3.connect(unfinished)) as target:
         source.backup(target)
-        made = target.execute(
-            "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'trigger') ORDER BY type DESC"
-        )
-        for kind, name in made.fetchall():
-            if kind == "trigger":
-                target.execute(f'DROP TRIGGER "{name}"')
-            elif name != "django_migrations":
-                target.execute(f'DELETE FROM "{name}"')
+        triggers = target.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for (name,) in triggers:
+            target.execute(f"DROP TRIGGER {connection.ops.quote_name(name)}")
+        tables = target.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        emptied = [name for (name,) in tables if name != "django_migrations"]
+        for statement in connection.ops.sql_flush(no_style(), emptied):
+            target.execute(statement)
         target.commit()
     unfinished.replace(file)  # two workers may keep it at once
 
@@ -55,7 +55,10 @@ def embedded_schema(django_db_modify_db_settings: None) -> Iterator[None]:
     if connection.vendor != "sqlite":
         yield
         return
-    name, file = connection.creation.test_db_signature()[-1], kept_file()
+    name, file = (
+        f"file:memorydb_{connection.alias}?mode=memory&cache=shared",
+        kept_file(),
+    )  # Django's own name for it
     with closing(sqlite3.connect(name, uri=True)) as memory:  # open for as long as the tests run
         if file.exists():
             with closing(sqlite3.connect(file)) as source:
