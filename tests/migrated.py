@@ -55,10 +55,8 @@ def embedded_schema(django_db_modify_db_settings: None) -> Iterator[None]:
     if connection.vendor != "sqlite":
         yield
         return
-    name, file = (
-        f"file:memorydb_{connection.alias}?mode=memory&cache=shared",
-        kept_file(),
-    )  # Django's own name for it
+    name = f"file:memorydb_{connection.alias}?mode=memory&cache=shared"  # Django's own name for it
+    file = kept_file()
     with closing(sqlite3.connect(name, uri=True)) as memory:  # open for as long as the tests run
         if file.exists():
             with closing(sqlite3.connect(file)) as source:
