@@ -83,6 +83,7 @@ MIDDLEWARE = [
     "registry.signin.middleware.session_limits",
     "registry.access.middleware.sign_in_required",
     "registry.signin.middleware.second_factor_required",
+    "registry.signatures.middleware.LockedRecords",
     "registry.audit.middleware.Acting",
     "registry.handover.middleware.opened_record",
     "registry.signatures.middleware.judge_signatures",

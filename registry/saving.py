@@ -28,6 +28,12 @@ class ChangedMeanwhile(Exception):
     """Somebody else saved the same record after it was opened here; nothing was written."""
 
 
+# Asked with each row that somebody is about to change; one that must stay as it is raises NotAccepted. Rooms add theirs.
+before_change: list[Callable[[models.Model], None]] = []
+# Turns what the database refused into the words of NotAccepted, where a room knows the reason. Rooms add theirs.
+explained: list[Callable[[IntegrityError], NotAccepted | None]] = []
+
+
 def new_token() -> str:
     """For a form that creates: sent twice, it makes one record."""
     return uuid4().hex
@@ -64,6 +70,9 @@ def nobody_else_has() -> Iterator[None]:
         with transaction.atomic():
             yield
     except IntegrityError as taken:
+        for explain in explained:
+            if refusal := explain(taken):
+                raise refusal from taken
         message = (
             "The same was saved already, perhaps by somebody else at this moment. Nothing of yours is stored."
         )
@@ -74,6 +83,8 @@ def claim_version(row: models.Model, version: int, **still: Any) -> None:
     """Moves the row on from `version`, or raises ChangedMeanwhile: of two people who opened it, one saves. `still`
     are further columns it must have.
     """
+    for refuse in before_change:
+        refuse(row)
     rows = type(row)._default_manager.filter(pk=row.pk, version=version, **still)
     if not rows.update(version=version + 1):
         raise ChangedMeanwhile("This was saved by somebody else since you opened it.")

@@ -12,7 +12,7 @@ from django.db.models.functions import RowNumber
 
 from followup.reminders.models import Reminder
 from followup.reminders.standing import out_of_reach
-from followup.schedule.actions.handovers import WHO_MAY_ANSWER
+from followup.schedule.actions import approvals, handovers
 from followup.schedule.models import Visit, VisitQuerySet, WorkItem
 from registry.access.models import Site, User
 from registry.patients.models import Patient
@@ -24,6 +24,8 @@ NO_LIMIT = 1_000_000
 ROWS_ON_A_PAGE = 500  # as many visits as a browser can list at once; the count still says how many there are
 DAYS_AHEAD = 7
 LONGEST_WINDOW_DAYS = 400  # lets the index on target dates find what may have opened
+
+WHO_MAY_ANSWER = approvals.WHO_MAY_ANSWER | handovers.WHO_MAY_ANSWER
 
 
 @dataclass(frozen=True)

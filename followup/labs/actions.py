@@ -23,6 +23,7 @@ from registry.audit.acting import because
 from registry.patients.models import Patient, Query
 from registry.patients.queries import QueryFacts, close_queries, open_queries, record_of
 from registry.saving import ChangedMeanwhile, NotAccepted, claim_version, made_by
+from registry.signatures.locks import refuse_if_locked
 
 NOT_FROM_A_LABORATORY = {"vital_signs", "insulin", "cgm"}
 OUT_OF_RANGE, FASTING = "result_out_of_range", "result_fasting"
@@ -234,6 +235,7 @@ def withdraw_result(*, result: LabResult, reason: str, version: int, by: User, n
 
 
 def _change(result: LabResult, changes: dict[str, object], reason: str, version: int) -> None:
+    refuse_if_locked(result)
     with because(reason):
         rows = LabResult.objects.filter(pk=result.pk, version=version, withdrawn_at=None)
         if not rows.update(**changes, version=F("version") + 1):

@@ -10,6 +10,7 @@ from followup.labs.catalogue import ANALYTES
 from followup.labs.models import LabResult
 from followup.schedule.models import Visit, VisitAssessment
 from followup.schedule.resources import NOT_TOLD
+from registry.audit.acting import past_locks
 from registry.batches import batches
 
 BATCH = 500
@@ -59,7 +60,8 @@ def _mark_done(patient_ids: list[int]) -> None:
         for measured_on, some in done.items()
         for pk in some
     ]
-    VisitAssessment.objects.bulk_update(rows, ["state", "on_date", "reason"], batch_size=BATCH)
+    with past_locks():
+        VisitAssessment.objects.bulk_update(rows, ["state", "on_date", "reason"], batch_size=BATCH)
     _move_on({visit for _, visit, _ in settled})
 
 

@@ -20,6 +20,7 @@ from registry.access.models import Site, User
 from registry.audit.acting import Actor, acting_as, because
 from registry.backups import unfinished
 from registry.handover.moving import repair_sites
+from registry.signatures.locking import settle_unlocks
 from registry.signatures.watching import judge_new
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ def catch_up_without_sending(*, now: datetime, by: Actor | str) -> None:
 def _sweep(totals: Totals, *, as_of: datetime, clock: Clock, by: Actor | str, send: bool = True) -> None:
     repair_plans(as_of, by=by)
     with acting_as(by, channel="sweep"):
+        settle_unlocks(now=as_of)
         judge_new(now=as_of)
         repair_sites(now=as_of)
     plan = SitePlan.read()

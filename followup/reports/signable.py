@@ -22,6 +22,7 @@ def register_reports() -> None:
             act="reports.sign",
             view_act="reports.view",
             related=("site", "patient", "requested_by"),
+            may_be_locked=False,  # nothing of a finished report is ever edited, and it is of all sites
             problem=_problem,
             url=lambda run: reverse("reports:report_run", args=[run.pk]),
             patient_id=lambda run: "",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -14,10 +15,11 @@ from followup.safety.models import (
     AdverseEvent,
     EventAssessment,
     Expectedness,
+    Outcome,
     Relatedness,
 )
 from registry.access.models import User
-from registry.audit.acting import because
+from registry.audit.acting import because, past_locks
 from registry.patients.models import Patient
 from registry.saving import claim_version, create_once, made_by
 
@@ -60,9 +62,12 @@ def record_event(
 def correct_event(
     *, event: AdverseEvent, facts: Mapping[str, Any], version: int, reason: str, by: User, now: datetime
 ) -> AdverseEvent:
-    """Raises ChangedMeanwhile when `version` is no longer the stored one."""
+    """Raises ChangedMeanwhile when `version` is no longer the stored one. That somebody died of it is never stopped by a
+    lock.
+    """
     by.require("events.record", event.site_id)
-    with because(reason):
+    is_death = facts.get("outcome") == Outcome.FATAL != event.outcome
+    with because(reason), past_locks() if is_death else nullcontext():
         claim_version(event, version, withdrawn_at=None)
         if facts.get("severity_grade"):
             event.severity_received = ""

@@ -18,6 +18,7 @@ class ScheduleConfig(AppConfig):
     label = "schedule"
 
     def ready(self) -> None:
+        from followup.schedule.actions.approvals import hear_of_approvals
         from followup.schedule.actions.notices import hear_of_rights
         from followup.schedule.exports import VISITS
         from followup.schedule.resources import VisitResource
@@ -31,6 +32,7 @@ class ScheduleConfig(AppConfig):
         signatures_judged.connect(judge, dispatch_uid="schedule-asks-for-signatures")
         listen()
         hear_of_rights()
+        hear_of_approvals()
         register(VisitResource)
         register_table(VISITS)
         post_migrate.connect(_load_plan, sender=self, dispatch_uid="schedule-plan")

@@ -13,10 +13,20 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 
 from registry.access import masking, policy
-from registry.access.granting import Refused, holders, may_approve, not_yourself, place_trouble, year_after
+from registry.access.granting import (
+    LONGEST_DELAY,
+    SHORTEST_DELAY,
+    Refused,
+    holders,
+    may_approve,
+    not_yourself,
+    place_trouble,
+    year_after,
+)
 from registry.access.models import AccountRequest, Registry, RoleGrant, Site, User
 from registry.access.signals import account_switched_off
 from registry.audit.acting import because
+from registry.audit.actions import record_event
 from registry.saving import ChangedMeanwhile, claim_version, create_once
 
 # Accounts ----------------------------------------------------------------------------------------------------
@@ -138,6 +148,30 @@ def set_active(*, user: User, active: bool, reason: str, by: User) -> None:
             raise ChangedMeanwhile(f"This account was switched {'on' if active else 'off'} already.")
         if not active:
             account_switched_off.send(sender=User, user=user)
+
+
+# Approving alone -----------------------------------------------------------------------------------------------
+
+
+def change_self_approval(*, hours: int, stood: int, reason: str, by: User, now: datetime) -> None:
+    """`stood` is the number of hours the person saw. What was approved alone before keeps the moment it was given."""
+    by.require("settings.self_approval")
+    if not SHORTEST_DELAY <= hours <= LONGEST_DELAY:
+        raise Refused(
+            f"Between {SHORTEST_DELAY} and {LONGEST_DELAY} hours: others must have time to stop it."
+        )
+    if not reason.strip():
+        raise Refused("Write why: the reason stays in the trail.")
+    with because(reason):
+        registry, _ = Registry.objects.get_or_create(pk=1)
+        rows = Registry.objects.filter(pk=1, self_approval_hours=stood)
+        if not rows.update(self_approval_hours=hours):
+            raise ChangedMeanwhile(
+                f"Somebody else changed it since you opened it: it is {registry.self_approval_hours} hours now."
+            )
+        record_event(
+            action="self-approval delay changed", about=registry, detail=f"{stood} to {hours} hours", now=now
+        )
 
 
 # The protocol ------------------------------------------------------------------------------------------------

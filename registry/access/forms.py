@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 
 from registry.access import masking, policy
-from registry.access.granting import ACROSS_SITES, year_after
+from registry.access.granting import ACROSS_SITES, LONGEST_DELAY, SHORTEST_DELAY, year_after
 from registry.access.models import Site, User
 from registry.saving import new_token
 
@@ -131,6 +131,18 @@ class MaskingForm(forms.Form):
         field = self.fields["masked"]
         if isinstance(field, forms.MultipleChoiceField):
             field.choices = list(masking.offered().items())
+
+
+class SelfApprovalForm(forms.Form):
+    """`stood` is what the person saw, so that of two who change it one does."""
+
+    hours = forms.IntegerField(
+        min_value=SHORTEST_DELAY, max_value=LONGEST_DELAY, label="Hours it waits",
+        widget=forms.NumberInput(attrs={"data-unit": "hours"}),
+        help_text=f"From {SHORTEST_DELAY} hours, so that a night cannot hide it, to {LONGEST_DELAY} (two weeks).",
+    )  # fmt: skip
+    reason = forms.CharField(max_length=200, help_text="It stays in the trail.")
+    stood = forms.IntegerField(widget=forms.HiddenInput)
 
 
 class ActiveForm(forms.Form):

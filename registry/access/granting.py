@@ -24,6 +24,8 @@ ACROSS_SITES = ("safety", "coordinator", "auditor", "administrator")
 EITHER = ("product",)
 REVIEW_EVERY = timedelta(days=90)
 ENDING_SOON = timedelta(days=30)
+# Hours that what somebody approves alone may wait: longer than a night, and not for ever.
+SHORTEST_DELAY, LONGEST_DELAY = 12, 336
 
 
 class Refused(Exception):

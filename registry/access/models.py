@@ -35,7 +35,7 @@ class Registry(models.Model):
     kind = models.CharField(max_length=4, choices=list(KINDS.items()), default="live")
     self_approval_hours = models.PositiveSmallIntegerField(
         default=24,
-        help_text="How long a role approved by the person who asked for it waits before it is in force.",
+        help_text="How long what is approved by the person who asked for it waits before it is in force.",
     )
     blinded = models.BooleanField(
         default=False, help_text="Whether the protocol is blinded; stays once a patient is enrolled."

@@ -97,6 +97,8 @@ ACTS: dict[str, Act] = {
     "infusions.correct_date": _act("Correct the day of an infusion, which moves its visits", own="investigator"),
     "infusions.request_date": _act("Ask for the correction of the day of an infusion",
                                    own="nurse site_manager product"),
+    "infusions.approve_date": _act("Approve another day of an infusion where it touches what is signed or locked",
+                                   everywhere="coordinator"),
     "unblinding.emergency": _act("Unblind one patient in an emergency", blinded_own="investigator",
                                  blinded_everywhere="safety"),
     "unblinding.view": _act("Read the list of unblindings", blinded_own="product",
@@ -118,6 +120,10 @@ ACTS: dict[str, Act] = {
     "events.record": _act("Record adverse events", own=CARE),
     "events.assess": _act("Judge seriousness, causality, expectedness", own="investigator", everywhere="safety"),
     "records.sign": _act("Sign visits and adverse events, review late results", own="investigator"),
+    "records.lock": _act("Lock a signed record", own="site_manager"),
+    "records.unlock": _act("Unlock a record, with a second person", everywhere="coordinator"),
+    "records.locked": _act("Read which records are locked and why", own="site_manager",
+                           everywhere="coordinator auditor"),
     "neoplasia.view": _act("Read neoplasia checks and neoplasms", own=SITE_READERS, everywhere=WIDE_READERS),
     "neoplasia.record": _act("Record a neoplasia check", own=CARE),
     "neoplasia.close": _act("Close a suspicion with its outcome", own="investigator"),
@@ -165,6 +171,7 @@ ACTS: dict[str, Act] = {
     "status.view": _act("See the status of the registry", everywhere="administrator coordinator auditor"),
     "settings.sites": _act("Add and change sites", everywhere="administrator"),
     "settings.blinding": _act("Say whether the protocol is blinded", everywhere="coordinator administrator"),
+    "settings.self_approval": _act("Change how long an approval by the asker alone waits", everywhere="administrator"),
     "accounts.view": _act("Read who holds which role", own="site_manager",
                           everywhere="coordinator auditor administrator"),
     "accounts.propose": _act("Ask for an account or a role", own="site_manager",
@@ -177,11 +184,11 @@ ACTS: dict[str, Act] = {
 
 GROUPS = {
     "People": "patients identifiers consent people erasure",
-    "Another site": "records handover",
+    "Another site": "records.open records.opened handover",
     "Cells and infusions": "cells infusions unblinding",
     "Follow-up": "visits labs treatment worklist reminders plans",
     "Safety": "events neoplasia",
-    "Questions and signatures": "queries sign signatures",
+    "Questions and signatures": "queries records",
     "Reports, files in and out": "reports import export",
     "Trail": "audit",
     "Rights and the registry itself": "settings accounts status backups",
@@ -189,11 +196,11 @@ GROUPS = {
 
 
 def groups() -> dict[str, list[str]]:
-    """The acts under the headings people look for; what fits none stands last."""
+    """The acts under the headings people look for, by the whole act or else by its room; what fits none stands last."""
     heading = {room: title for title, rooms in GROUPS.items() for room in rooms.split()}
     found: dict[str, list[str]] = {title: [] for title in [*GROUPS, "Other"]}
     for act in ACTS:
-        found[heading.get(act.partition(".")[0], "Other")].append(act)
+        found[heading.get(act) or heading.get(act.partition(".")[0], "Other")].append(act)
     return {title: acts for title, acts in found.items() if acts}
 
 

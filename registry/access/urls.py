@@ -6,6 +6,7 @@ app_name = "access"
 urlpatterns = [
     path("", settings.settings, name="settings"),
     path("protocol/", settings.protocol, name="protocol"),
+    path("approving-alone/", settings.self_approval, name="self_approval"),
     path("sites/", settings.site_list, name="site_list"),
     path("sites/new/", settings.site_new, name="site_new"),
     path("sites/<int:pk>/", settings.site_edit, name="site_edit"),

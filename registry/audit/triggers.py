@@ -6,6 +6,7 @@ Installed after every migrate, because a table rebuilt by a migration loses its 
 from collections.abc import Container, Iterable
 from typing import Any
 
+from registry.audit import locks
 from registry.audit.coverage import APPEND_ONLY, WRITTEN_ONCE, Path, Table, audited_tables
 
 CONTEXT = ("actor", "user_id", "role", "site", "reason", "channel", "request_id", "software")
@@ -83,6 +84,7 @@ def statements(vendor: str, there: Container[str] | None = None) -> Iterable[str
     for name in WRITTEN_ONCE:
         if there is None or name in there:
             yield from (_sqlite_written_once(name) if vendor == "sqlite" else _postgresql_written_once(name))
+    yield from locks.statements(vendor, there)
 
 
 def row_as_json(vendor: str, table: Table, row: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
+from django.db import models
 from import_export.resources import Resource
 from import_export.results import Result, RowResult
 from tablib import Dataset
@@ -16,6 +17,7 @@ from tablib import Dataset
 from registry.access.models import Site, SiteScope, User
 from registry.exchange.cells import CellError, Column
 from registry.exchange.reading import FileRefused, TableFile
+from registry.signatures.locks import locks_keeping, words_of
 
 CREATE, UPDATE, UNCHANGED, REFUSED = "create", "update", "unchanged", "refused"
 
@@ -99,6 +101,7 @@ class StagedResource(Resource):
         for row in readable:
             self.judge(row)
             self._demand_reason(row)
+        self._refuse_locked(readable)
         return rows
 
     def import_data(self, dataset: Dataset, dry_run: bool = False, **kwargs: Any) -> Result:
@@ -142,6 +145,18 @@ class StagedResource(Resource):
         if row.outcome == UPDATE and not self.context.reason:
             column = next(iter(row.changes), "")
             row.refuse(column, "reason_required", "differs from what is stored; give a reason for the change")
+
+    def _refuse_locked(self, rows: list[Row]) -> None:
+        """What a row would change is kept by a lock. What the file only adds comes in."""
+        changing = [
+            row for row in rows if row.outcome in (CREATE, UPDATE) and isinstance(row.target, models.Model)
+        ]
+        labels = {row.target._meta.label_lower for row in changing}
+        keys = [row.target.pk for row in changing if row.target.pk]
+        locks = {label: locks_keeping(label, keys) for label in sorted(labels)}
+        for row in changing:
+            if lock := locks[row.target._meta.label_lower].get(row.target.pk):
+                row.refuse(next(iter(row.changes), ""), "locked", words_of(lock))
 
     def site_in_reach(self, code: str, sites: dict[str, Site]) -> Site | None:
         site = sites.get(code)

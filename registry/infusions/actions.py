@@ -12,6 +12,7 @@ from registry.audit.acting import because
 from registry.batches import batches
 from registry.clock import local_date
 from registry.infusions import rules
+from registry.infusions.effects import Effects, effects_of
 from registry.infusions.judging import (
     DoseGiven,
     deviation_queries,
@@ -55,6 +56,14 @@ class AlreadyRecorded(Exception):
     def __init__(self, infusion: Infusion) -> None:
         super().__init__("An infusion of this patient at this time is already recorded.")
         self.infusion = infusion
+
+
+class NeedsApproval(Exception):
+    """The other day touches what is signed or locked; a coordinator approves it first."""
+
+    def __init__(self, effects: Effects) -> None:
+        super().__init__("; ".join(effects.touched))
+        self.effects = effects
 
 
 # Ordering ----------------------------------------------------------------------------------------------------
@@ -239,12 +248,44 @@ def correct_infusion(
     **changes: Any,
 ) -> Infusion:
     """`changes` are columns of the infusion, `doses` all its doses (none may be left out: a dose that was
-    given to somebody else is moved with its infusion). Deviations that no longer hold are closed.
+    given to somebody else is moved with its infusion). Deviations that no longer hold are closed. Raises NeedsApproval
+    for another day that touches what is signed or locked.
     """
     if by:
         by.require("infusions.correct", infusion.site_id)
-        if changes.get("infused_on", infusion.infused_on) != infusion.infused_on:
-            by.require("infusions.correct_date", infusion.site_id)
+        effects = effects_of_another_day(
+            infusion=infusion, version=version, reason=reason, doses=doses, by=by, now=now, changes=changes
+        )
+        if effects and effects.touched:
+            raise NeedsApproval(effects)
+    return put_in_force(
+        infusion=infusion, version=version, reason=reason, doses=doses, by=by, now=now, changes=changes
+    )
+
+
+def effects_of_another_day(
+    *, infusion: Infusion, version: int, reason: str, doses: Sequence[DoseGiven], by: User, now: datetime,
+    changes: Mapping[str, Any],
+) -> Effects | None:  # fmt: skip
+    """None where the day stays. Raises whatever putting it in force would raise."""
+    if changes.get("infused_on", infusion.infused_on) == infusion.infused_on:
+        return None
+    by.require("infusions.correct_date", infusion.site_id)
+
+    def trial() -> None:
+        copy = Infusion.objects.select_related("patient__site", "site").get(pk=infusion.pk)
+        put_in_force(
+            infusion=copy, version=version, reason=reason, doses=doses, by=by, now=now, changes=changes
+        )
+
+    return effects_of(trial, patient=infusion.patient)
+
+
+def put_in_force(
+    *, infusion: Infusion, version: int, reason: str, doses: Sequence[DoseGiven], by: User | None, now: datetime,
+    changes: Mapping[str, Any],
+) -> Infusion:  # fmt: skip
+    """Whether it may be is the caller's to ask."""
     if not reason.strip():
         raise ReasonNeeded
     for column, value in changes.items():

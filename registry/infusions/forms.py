@@ -205,6 +205,18 @@ class AnotherDayForm(forms.Form):
         return day
 
 
+class DecideDayForm(forms.Form):
+    decision = forms.ChoiceField(
+        label="Decision",
+        choices=[("approve", "Approve: the day is corrected now"), ("refuse", "Refuse: the day stays")],
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choose one."},
+    )
+    reason = forms.CharField(
+        max_length=300, required=False, help_text="Needed to refuse. It stays in the trail."
+    )
+
+
 class UnblindForm(forms.Form):
     reason = forms.CharField(
         max_length=300,

@@ -176,6 +176,60 @@ class Unblinding(models.Model):
         return f"unblinding of {self.patient_id}"
 
 
+class DayCorrectionQuerySet(SiteScopedQuerySet["DayCorrection"]):
+    view_act = "infusions.approve_date"
+
+
+class DayCorrection(models.Model):
+    """Another day of an infusion that would change what is signed or locked; in force once a coordinator approves it.
+    `touched` and `follows` say what it would lead to, as it stood when it was asked for.
+    """
+
+    class State(models.TextChoices):
+        ASKED = "asked", "Waits for a coordinator"
+        APPROVED = "approved", "Approved"
+        REFUSED = "refused", "Refused"
+        TAKEN_BACK = "taken_back", "Taken back"
+
+    infusion = models.ForeignKey(Infusion, on_delete=models.PROTECT, related_name="day_corrections")
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT)
+    site = models.ForeignKey(Site, on_delete=models.PROTECT)
+    stood_on = models.DateField(verbose_name="day that stands")
+    infused_on = models.DateField(verbose_name="day asked for")
+    infused_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    version = models.PositiveIntegerField(help_text="Of the infusion, when this was asked for")
+    reason = models.CharField(max_length=300)
+    touched = models.TextField(help_text="Signed or locked records whose content changes, one a line")
+    follows = models.TextField(blank=True, help_text="What else moves, one a line")
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.ASKED)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decision_reason = models.CharField(max_length=300, blank=True)
+
+    objects = DayCorrectionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-asked_at", "-pk"]
+        verbose_name = "other day of an infusion"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["infusion"], condition=Q(state="asked"), name="one_other_day_waits_per_infusion"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="approved") | ~Q(decided_by=models.F("asked_by")),
+                name="other_day_is_approved_by_a_second_person",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{in_words(self.infused_on)} instead of {in_words(self.stood_on)}"
+
+
 class InfusionHold(models.Model):
     """A reason not to give more cells, opened by another room (a suspected neoplasm) and released by a person."""
 

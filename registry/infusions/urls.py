@@ -1,12 +1,17 @@
 from django.urls import path
 
-from registry.infusions import rare_views, views
+from registry.infusions import correcting_views, day_views, rare_views, views
 
 app_name = "infusions"
 urlpatterns = [
     path("given/<int:pk>/", views.infusion, name="infusion"),
-    path("given/<int:pk>/correct/", views.correct, name="correct"),
+    path("given/<int:pk>/correct/", correcting_views.correct, name="correct"),
     path("orders/<int:pk>/cancel/", views.order_cancel, name="order_cancel"),
+    path("other-days/", day_views.day_correction_list, name="day_correction_list"),
+    path("other-days/<int:pk>/", day_views.day_correction, name="day_correction"),
+    path(
+        "other-days/<int:pk>/take-back/", day_views.day_correction_take_back, name="day_correction_take_back"
+    ),
     path("<str:patient_id>/order/", views.order, name="order"),
     path("<str:patient_id>/record/", views.record, name="record"),
     path("unblindings/", rare_views.unblinding_list, name="unblinding_list"),

@@ -1,4 +1,4 @@
-"""Pages of the infusion: ordering it, recording the day, correcting it, and the sheet for when the network is down."""
+"""Pages of the infusion: ordering it, recording the day, and what was recorded."""
 
 from __future__ import annotations
 
@@ -15,19 +15,16 @@ from django.views.decorators.http import require_POST
 
 from registry import clock
 from registry.access.blinding import NEUTRAL_RULES, sees_product
-from registry.access.conflicts import Edit, decided_first
+from registry.access.conflicts import decided_first
 from registry.access.guards import needs, signed_in
 from registry.access.models import User
 from registry.infusions import actions, rules
-from registry.infusions.comparing import chosen_doses, compare_doses, values_of
+from registry.infusions.effects import Effects
 from registry.infusions.forms import (
     CancelForm,
-    CorrectionForm,
     InfusionForm,
     OrderForm,
-    correction_initial,
     dose_forms,
-    dose_initial,
     open_orders,
     order_initial,
     zone_of,
@@ -40,7 +37,7 @@ from registry.partial_dates import in_words
 from registry.patients.models import Patient, Query
 from registry.patients.pages import patient_within
 from registry.patients.queries import record_of
-from registry.saving import ChangedMeanwhile, NotAccepted
+from registry.saving import NotAccepted
 
 HIDDEN_FROM_CHECK = {"csrfmiddlewaretoken", "step"}
 
@@ -123,11 +120,11 @@ def record(request: HttpRequest, patient_id: str) -> HttpResponse:
     doses = None
     if sees_product(user, patient.site_id):
         doses = dose_forms(posted, patient=patient, first=first, at_least=_doses_asked(request))
-    if _is_sent(request) and _are_valid(form, doses):
+    if is_sent(request) and are_valid(form, doses):
         done = _check_or_save(request, patient, form, doses.doses() if doses else [])
         if done:
             return done
-    return _form_page(request, patient, form, doses, heading="Record an infusion")
+    return form_page(request, patient, form, doses, heading="Record an infusion")
 
 
 def _doses_asked(request: HttpRequest) -> int:
@@ -135,12 +132,12 @@ def _doses_asked(request: HttpRequest) -> int:
     return 0 if request.POST.get("origin") == Infusion.Origin.UNKNOWN else 1
 
 
-def _is_sent(request: HttpRequest) -> bool:
+def is_sent(request: HttpRequest) -> bool:
     """Not when somebody came back from the check to change an answer."""
     return request.method == "POST" and request.POST.get("step") != "change"
 
 
-def _are_valid(form: InfusionForm, doses: Any) -> bool:
+def are_valid(form: InfusionForm, doses: Any) -> bool:
     """Without `doses` the protocol is blinded for this person, and product staff write the doses."""
     both = [form.is_valid(), doses is None or doses.is_valid()]
     return all(both)
@@ -153,8 +150,8 @@ def _check_or_save(
     columns, now = form.columns(), clock.now()
     try:
         if request.POST.get("step") != "save":
-            _ensure_plausible(patient, columns, doses)
-            return _check_page(request, patient, form, columns, doses)
+            ensure_plausible(patient, columns, doses)
+            return check_page(request, patient, form, columns, doses)
         saved = actions.record_infusion(
             patient=patient, doses=doses, by=signed_in(request), now=now, **columns
         )
@@ -164,7 +161,7 @@ def _check_or_save(
             return None
         saved = repeat.infusion
     except (actions.NotPlausible, ValidationError) as error:
-        _show_errors(form, error)
+        show_errors(form, error)
         return None
     except NotAccepted as refusal:
         form.add_error(None, refusal.message)
@@ -175,7 +172,7 @@ def _check_or_save(
     return redirect("infusions:infusion", pk=saved.pk)
 
 
-def _ensure_plausible(
+def ensure_plausible(
     patient: Patient, columns: dict[str, Any], doses: list[DoseGiven], own: Infusion | None = None
 ) -> None:
     actions.check_plausible(
@@ -187,7 +184,7 @@ def _ensure_plausible(
         raise actions.AlreadyRecorded(other)
 
 
-def _show_errors(form: InfusionForm, error: actions.NotPlausible | ValidationError) -> None:
+def show_errors(form: InfusionForm, error: actions.NotPlausible | ValidationError) -> None:
     names = {"infused_at": "started", "ended_at": "ended"}
     found = (
         error.errors if isinstance(error, actions.NotPlausible) else [("", text) for text in error.messages]
@@ -197,16 +194,16 @@ def _show_errors(form: InfusionForm, error: actions.NotPlausible | ValidationErr
         form.add_error(name if name in form.fields else None, message)
 
 
-def _form_page(
+def form_page(
     request: HttpRequest, patient: Patient, form: InfusionForm, doses: Any, **context: Any
 ) -> HttpResponse:
     context = {"infusion": None, "conflicts": None, "now": clock.now()} | context
     return _page(request, "infusions/record.html", patient, form=form, doses=doses, **context)
 
 
-def _check_page(
+def check_page(
     request: HttpRequest, patient: Patient, form: InfusionForm, columns: dict[str, Any],
-    doses: list[DoseGiven], correcting: Infusion | None = None,
+    doses: list[DoseGiven], correcting: Infusion | None = None, effects: Effects | None = None,
 ) -> HttpResponse:  # fmt: skip
     weight_kg = columns["weight_kg"]
     deviations = deviations_before_saving(
@@ -228,7 +225,7 @@ def _check_page(
         total_viable=sum(dose.viable_cells for dose in doses),
         total_per_kg=sum(_dose_row(dose, weight_kg)["per_kg"] for dose in doses),
         answers=_answers(form, columns), deviations=deviations, carried=carried, formula=rules.DOSE_FORMULA_VERSION,
-        sees_product=is_open, now=clock.now(),
+        sees_product=is_open, effects=effects, now=clock.now(),
     )  # fmt: skip
 
 
@@ -266,7 +263,7 @@ def _answer_in_words(name: str, value: Any, choices: dict[Any, Any]) -> str:
 # One infusion ------------------------------------------------------------------------------------------------
 
 
-def _infusion(user: User, pk: int, act: str) -> Infusion:
+def infusion_within(user: User, pk: int, act: str) -> Infusion:
     rows = Infusion.objects.visible_to(user, act).select_related("patient__site", "site", "order__ordered_by")
     return get_object_or_404(rows, pk=pk)
 
@@ -274,7 +271,7 @@ def _infusion(user: User, pk: int, act: str) -> Infusion:
 @needs("infusions.view")
 def infusion(request: HttpRequest, pk: int) -> HttpResponse:
     user = signed_in(request)
-    one = _infusion(user, pk, "infusions.view")
+    one = infusion_within(user, pk, "infusions.view")
     is_open = sees_product(user, one.site_id)
     doses = list(one.doses.select_related("lot").order_by("pk")) if is_open else []
     questions = Query.objects.visible_to(user).filter(record=record_of(one)).order_by("-opened_at", "-pk")
@@ -284,7 +281,9 @@ def infusion(request: HttpRequest, pk: int) -> HttpResponse:
         total_viable=sum(dose.viable_cells for dose in doses),
         total_per_kg=sum(dose.viable_cells_per_kg for dose in doses),
         facts=_facts(one), may_correct=user.may("infusions.correct", one.site_id), sees_product=is_open,
-        may_ask_date=user.may("infusions.request_date", one.site_id), now=clock.now(),
+        may_ask_date=user.may("infusions.request_date", one.site_id),
+        other_days=one.day_corrections.select_related("asked_by", "decided_by").order_by("-pk"),
+        may_take_back=user.may("infusions.correct_date", one.site_id), now=clock.now(),
     )  # fmt: skip
 
 
@@ -320,74 +319,3 @@ def _facts(one: Infusion) -> list[dict[str, Any]]:
 
 def _number_answer_in_words(number: int | None) -> str:
     return "" if number is None else str(number)
-
-
-@needs("infusions.correct")
-def correct(request: HttpRequest, pk: int) -> HttpResponse:
-    user = signed_in(request)
-    one = _infusion(user, pk, "infusions.correct")
-    standing = list(one.doses.select_related("lot__donor__patient").order_by("pk"))
-    posted = chosen_doses(request.POST or None, standing)
-    form = CorrectionForm(
-        posted, initial=correction_initial(one), patient=one.patient, today=one.site.today(), zone=zone_of(one)
-    )  # fmt: skip
-    edit = Edit(form, one, lambda was: values_of(one, was))
-    doses = None
-    if sees_product(user, one.site_id):
-        doses = dose_forms(posted, patient=one.patient, first=dose_initial(standing), at_least=len(standing))
-    if edit.ready() and _is_sent(request) and _are_valid(form, doses) and _may_move(user, one, form):
-        given_doses = doses.doses() if doses else [_as_given(dose) for dose in standing]
-        done = _check_or_correct(request, one, form, edit, given_doses)
-        if done:
-            return done
-    if posted and doses is not None and edit.conflicts:
-        form.data = compare_doses(edit, one, form.data)
-        first, least = dose_initial(one.doses.order_by("pk")), one.doses.count()
-        doses = dose_forms(form.data, patient=one.patient, first=first, at_least=least)
-    return _form_page(
-        request, one.patient, form, doses, heading="Correct an infusion", conflicts=edit.conflicts, infusion=one,
-        status=edit.status,
-    )  # fmt: skip
-
-
-def _check_or_correct(
-    request: HttpRequest, one: Infusion, form: CorrectionForm, edit: Edit, doses: list[DoseGiven]
-) -> HttpResponse | None:
-    """The page to show next, or none when the form must be shown again."""
-    given, user = form.columns(), signed_in(request)
-    version, reason = given.pop("version"), given.pop("reason")
-    try:
-        if request.POST.get("step") != "save":
-            _ensure_plausible(one.patient, given, doses, own=one)
-            given["order"] = one.order
-            return _check_page(request, one.patient, form, given, doses, correcting=one)
-        actions.correct_infusion(
-            infusion=one, version=version, reason=reason, doses=doses, by=user, now=clock.now(), **given
-        )
-        messages.success(request, "The infusion is corrected; the earlier values stay in its history.")
-        return redirect("infusions:infusion", pk=one.pk)
-    except ChangedMeanwhile:
-        edit.moved_on()
-    except actions.AlreadyRecorded as repeat:
-        form.add_error("started" if given["infused_at"] else "infused_on", str(repeat))
-    except (actions.NotPlausible, ValidationError) as error:
-        _show_errors(form, error)
-    except NotAccepted as refusal:
-        form.add_error(None, refusal.message)
-    return None
-
-
-def _may_move(user: User, one: Infusion, form: CorrectionForm) -> bool:
-    """Another day moves every visit that is counted from it, so it is the investigator's to decide."""
-    if form.cleaned_data["infused_on"] == one.infused_on or user.may("infusions.correct_date", one.site_id):
-        return True
-    form.add_error(
-        "infused_on",
-        f"Another day moves the visits counted from it, so an investigator corrects it. Leave {in_words(one.infused_on)} "
-        "here, and use “Ask for another day” on the page of the infusion.",
-    )
-    return False
-
-
-def _as_given(dose: InfusionDose) -> DoseGiven:
-    return DoseGiven(dose.lot, dose.cells_total, dose.viability_percent)

@@ -8,6 +8,33 @@ from registry.saving import new_token
 from registry.signatures.models import MEANS, Meaning
 
 
+class LockForm(forms.Form):
+    """`digest` binds the form to what the person saw."""
+
+    reason = forms.CharField(
+        max_length=300,
+        label="Why it is locked",
+        help_text="For example: source checked by the monitor. It stays in the trail.",
+        error_messages={"required": "Say why: the reason stays in the trail."},
+    )
+    digest = forms.CharField(widget=forms.HiddenInput, max_length=64)
+    form_token = forms.CharField(widget=forms.HiddenInput, max_length=40, initial=new_token)
+
+
+class UnlockForm(forms.Form):
+    reason = forms.CharField(
+        max_length=300,
+        label="Why it must be unlocked",
+        help_text="What is to be corrected, and how it is known. It stays in the trail.",
+        error_messages={"required": "Say why: the reason stays in the trail."},
+    )
+    form_token = forms.CharField(widget=forms.HiddenInput, max_length=40, initial=new_token)
+
+
+class DecideForm(forms.Form):
+    reason = forms.CharField(max_length=300, required=False)
+
+
 class SignForm(forms.Form):
     """The meaning has no default: it is chosen. `signer` and `digest` bind the form to who opened it and what they saw."""
 

@@ -7,6 +7,11 @@ from django.db import models
 from django.db.models import Q
 
 from registry.access.models import Site, SiteScopedQuerySet
+from registry.signatures.lock_models import LockedPart, RecordLock, UnlockRequest
+
+__all__ = [
+    "MEANS", "LateReview", "LockedPart", "Meaning", "RecordLock", "Signature", "UnlockRequest", "Watch",
+]  # fmt: skip
 
 
 class Meaning(models.TextChoices):

@@ -77,6 +77,7 @@ class Signable:
     url: Callable[[Any], str]
     patient_id: Callable[[Any], str]
     related: tuple[str, ...] = ()
+    may_be_locked: bool = True
     follows: list[Follows] = field(default_factory=list)
 
     @property

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-from zoneinfo import ZoneInfo
-
 from django.contrib import messages
 from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
+from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET, require_POST
 
 from registry import clock
@@ -20,6 +16,7 @@ from registry.saving import ChangedMeanwhile, NotAccepted, new_token
 from registry.signatures.actions import mark_reviewed, require_act, sign
 from registry.signatures.forms import SignForm
 from registry.signatures.models import Signature
+from registry.signatures.pages import frame, render_at
 from registry.signatures.signable import Content, Signable, content_from, content_of, signable_named, site_of
 from registry.signatures.states import standing_of
 from registry.signatures.wording import sections_of
@@ -100,14 +97,14 @@ def _begin_again(form: SignForm, initial: dict[str, str]) -> None:
 def _sign_page(
     request: HttpRequest, signable: Signable, row: models.Model, content: Content, form: SignForm, status: int
 ) -> HttpResponse:
-    context = _frame(signable, row) | {
+    context = frame(signable, row, clock.now()) | {
         "form": form,
         "sections": sections_of(signable, content),
         "digest": content.sha256,
         "standing": standing_of(row),
         "breadcrumbs": [{"label": str(row), "url": signable.url(row)}, {"label": "Sign", "url": ""}],
     }
-    return _render(request, "signatures/sign.html", row, context, status)
+    return render_at(request, "signatures/sign.html", row, context, status)
 
 
 @needs(*VIEW_ACTS)
@@ -121,14 +118,14 @@ def signature(request: HttpRequest, pk: int) -> HttpResponse:
         raise Http404("There is no such signature at your sites.")
     row = get_object_or_404(signable.visible(user, signable.view_act), pk=found.row_pk)
     state = next(one for one in standing_of(row).states if one.signature.pk == pk)
-    context = _frame(signable, row) | {
+    context = frame(signable, row, clock.now()) | {
         "state": state,
         "signature": found,
         "sections": sections_of(signable, content_from(found.content)),
         "signed_elsewhere": found.site.name if found.site and found.site != site_of(row) else "",
         "breadcrumbs": [{"label": str(row), "url": signable.url(row)}, {"label": "Signature", "url": ""}],
     }
-    return _render(request, "signatures/signature.html", row, context)
+    return render_at(request, "signatures/signature.html", row, context)
 
 
 @needs(*SIGN_ACTS)
@@ -143,22 +140,3 @@ def late_reviewed(request: HttpRequest, label: str, pk: int) -> HttpResponse:
     except (NotAccepted, ChangedMeanwhile) as refusal:
         messages.error(request, str(refusal))
     return redirect(signable.url(row))
-
-
-def _frame(signable: Signable, row: models.Model) -> dict[str, Any]:
-    return {
-        "row": row,
-        "noun": signable.noun,
-        "label": signable.label,
-        "patient": getattr(row, "patient", None),
-        "url": signable.url(row),
-        "now": clock.now(),
-    }
-
-
-def _render(
-    request: HttpRequest, template: str, row: models.Model, context: dict[str, Any], status: int = 200
-) -> HttpResponse:
-    site = site_of(row)
-    with timezone.override(ZoneInfo(site.time_zone if site else "UTC")):
-        return render(request, template, context, status=status)

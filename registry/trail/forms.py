@@ -21,11 +21,11 @@ from registry.saving import new_token
 EVENTS = (
     "anchor begun anew", "backup", "copy about a person", "copy about a person downloaded", "export",
     "export downloaded", "export identified", "identifiers erased", "identifiers read", "import",
-    "import refused", "password link sent", "password refused", "password set by link", "print",
+    "import refused", "locked", "password link sent", "password refused", "password set by link", "print",
     "product read", "recovery codes made", "report", "report downloaded", "report signed copy", "restore",
     "restore drill", "second factor failed", "second factor reset", "second factor set up",
-    "second factor used", "session ended", "sign-in", "sign-in failed", "sign-out", "signed",
-    "signing refused", "trail exported", "unblinded",
+    "second factor used", "self-approval delay changed", "session ended", "sign-in", "sign-in failed", "sign-out", "signed",
+    "signing refused", "trail exported", "unblinded", "unlocked",
 )  # fmt: skip
 WORDS = {"export": "export without a row", "import": "import without a row"}
 

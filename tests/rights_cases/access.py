@@ -20,6 +20,7 @@ CASES = {
     "access:site_new": Case(("settings.sites",)),
     "access:site_edit": Case(("settings.sites",), lambda world: {"pk": world.riverside.pk}),
     "access:protocol": Case(("settings.blinding",)),
+    "access:self_approval": Case(("settings.self_approval",)),
     "access:user_list": Case(("accounts.view",)),
     "access:user_detail": Case(("accounts.view",), lambda world: {"pk": world.own["nurse"].pk}),
     "access:user_active": Case(("settings.accounts",), lambda world: {"pk": world.own["nurse"].pk}),

@@ -25,6 +25,7 @@ from registry.audit.acting import because
 from registry.clock import local_date
 from registry.patients.models import Patient
 from registry.saving import NotAccepted, claim_version, create_once, made_by
+from registry.signatures.locks import refuse_if_locked
 
 DETAILS = (
     *("description", "suspected_on", "diagnosed_on", "topography", "morphology", "basis_of_diagnosis"),
@@ -125,6 +126,7 @@ def add_work_up_note(
     )  # fmt: skip
 
     def make() -> WorkUpNote:
+        refuse_if_locked(case)
         note.full_clean()
         note.save()
         suspected = Neoplasm.objects.filter(pk=case.pk, status=Neoplasm.Status.SUSPECTED)

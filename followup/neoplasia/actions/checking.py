@@ -16,6 +16,7 @@ from registry.clock import local_date
 from registry.partial_dates import in_words
 from registry.patients.models import Patient
 from registry.saving import NotAccepted, create_once, made_by
+from registry.signatures.locks import refuse_if_locked
 
 State = VisitAssessment.State
 CONTACTED = (State.DONE, State.ELSEWHERE)
@@ -44,7 +45,7 @@ def record_check(
     by.require("neoplasia.record", patient.site_id)
     if first := made_by(NeoplasiaCheck, form_token, patient=patient):
         return first
-    _refuse_typing_errors(patient, on_date, outcome, finding, now)
+    _refuse(visit, patient, on_date, outcome, finding, now)
     check = NeoplasiaCheck(
         patient=patient, site=patient.site, visit=visit, on_date=on_date, contact_mode=contact_mode,
         outcome=outcome, is_partial=is_partial(contact_mode=contact_mode, answers=answers), note=note,
@@ -63,7 +64,12 @@ def record_check(
     return create_once(NeoplasiaCheck, form_token, make, patient=patient)
 
 
-def _refuse_typing_errors(patient: Patient, on_date: date, outcome: str, finding: str, now: datetime) -> None:
+def _refuse(
+    visit: Visit | None, patient: Patient, on_date: date, outcome: str, finding: str, now: datetime
+) -> None:
+    """Typing errors, and a check of a visit that is locked."""
+    if visit is not None:
+        refuse_if_locked(visit)
     if on_date > local_date(now, patient.site.time_zone):
         raise NotAccepted("on_date", "This day has not come yet; record the check after it was made.")
     if outcome != NeoplasiaCheck.Outcome.NO_SUSPICION and not finding.strip():

@@ -11,6 +11,7 @@ from followup.neoplasia.models import Neoplasm
 from followup.neoplasia.rules import is_incident, same_report
 from followup.safety.models import AdverseEvent
 from followup.safety.rules import neoplasm_kind
+from registry.audit.acting import past_locks
 from registry.batches import batches
 
 REPORTED_KINDS = ("malignant", "skin")
@@ -52,7 +53,8 @@ def _attach(event: AdverseEvent, cases: list[Neoplasm]) -> bool:
         if same_day and same_report(case.description[: len(event.term)], event.term):
             if case.adverse_event_id is None:
                 case.adverse_event = event
-                Neoplasm.objects.filter(pk=case.pk, adverse_event=None).update(adverse_event=event)
+                with past_locks():
+                    Neoplasm.objects.filter(pk=case.pk, adverse_event=None).update(adverse_event=event)
             return True
     return False
 
@@ -82,5 +84,6 @@ def review_incidence(patient_ids: Iterable[int]) -> int:
             if verdict != case.is_incident:
                 case.is_incident = verdict
                 changed.append(case)
-    Neoplasm.objects.bulk_update(changed, ["is_incident"], batch_size=BATCH)
+    with past_locks():
+        Neoplasm.objects.bulk_update(changed, ["is_incident"], batch_size=BATCH)
     return len(changed)

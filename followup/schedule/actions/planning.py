@@ -24,6 +24,7 @@ from followup.schedule.actions.plans import LoadedPlan, current_plan
 from followup.schedule.actions.status import apply_status
 from followup.schedule.models import FollowedPlan, Timepoint, Visit, VisitAssessment
 from followup.schedule.rules import PlannedVisit, is_out_of_window
+from registry.audit.acting import past_locks
 from registry.batches import batches
 from registry.patients.models import Patient
 
@@ -85,7 +86,8 @@ def plan_visits(patient_ids: Iterable[int], *, now: datetime) -> Planned:
     total = Planned()
     ids = sorted(set(patient_ids))
     for batch in batches(ids, PATIENTS_AT_A_TIME):
-        total += _plan_batch(plan, batch, now)
+        with past_locks():
+            total += _plan_batch(plan, batch, now)
         note_infusions(batch)
         apply_status(batch)
     return total

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from followup.schedule.models import ContactMode, Visit
+from registry.audit.acting import past_locks
 from registry.partial_dates import in_words
 from registry.patients.models import Patient, Scope, Status, StatusEvent
 from registry.patients.standing import Standing, standings
@@ -42,7 +43,7 @@ def apply_status(patient_ids: Iterable[int]) -> int:
     undated = Visit.objects.filter(patient__in=list(standing), actual_date=None).exclude(visit_code="")
     changed = [visit for visit in undated.order_by("pk") if _settle(visit, standing[visit.patient_id])]
     fields = ["state", "state_reason", "contact_mode"]
-    if changed:
+    with past_locks():
         Visit.objects.bulk_update(changed, fields, batch_size=ROWS_AT_A_TIME)
     return len(changed)
 

@@ -1,4 +1,4 @@
-"""Settings: who may do what, one's own account, the sites, and whether the protocol is blinded."""
+"""Settings: who may do what, one's own account, the sites, whether the protocol is blinded, how long approving alone waits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET
 from registry import clock
 from registry.access import actions, policy
 from registry.access.conflicts import Edit
-from registry.access.forms import BlindingForm, EditSiteForm, MaskingForm, NewSiteForm
+from registry.access.forms import BlindingForm, EditSiteForm, MaskingForm, NewSiteForm, SelfApprovalForm
 from registry.access.granting import Refused, requests_waiting_for
 from registry.access.guards import needs, signed_in
 from registry.access.masking import words as masked_words
@@ -31,6 +31,9 @@ TABS = (
     ("Account requests", "access:request_list", "accounts.propose"),
     ("Review of rights", "access:review", "accounts.review"),
     ("Protocol", "access:protocol", "settings.blinding"),
+    ("Approving alone", "access:self_approval", "settings.self_approval"),
+    ("Locked records", "signatures:lock_list", "records.locked"),
+    ("Other days of infusions", "infusions:day_correction_list", "infusions.approve_date"),
 )
 SITE_COLUMNS = ("name", "country", "time_zone", "closed_weekdays", "idle_minutes")
 SCOPE_WORDS = {policy.OWN: "own site", policy.ALL: "all sites", "none": "–"}
@@ -196,6 +199,27 @@ def _protocol_page(
     )  # fmt: skip
     answer.status_code = status
     return answer
+
+
+@needs("settings.self_approval")
+def self_approval(request: HttpRequest) -> HttpResponse:
+    """How long what somebody asked for and approves alone waits, so that others can stop it."""
+    standing = Registry.current().self_approval_hours
+    form = SelfApprovalForm(request.POST or None, initial={"hours": standing, "stood": standing})
+    status = 200
+    if request.method == "POST" and form.is_valid():
+        try:
+            actions.change_self_approval(**form.cleaned_data, by=signed_in(request), now=clock.now())
+            messages.success(request, "Changed. What was approved alone before keeps its own moment.")
+            return redirect("access:self_approval")
+        except Refused as refusal:
+            form.add_error(None, str(refusal))
+        except ChangedMeanwhile as news:
+            form.add_error(None, str(news))
+            form.data = {"hours": form.data["hours"], "reason": form.data["reason"], "stood": standing}
+            status = 409
+    shown = frame(request, "access:self_approval") | {"form": form, "delay": standing, "conflicts": None}
+    return render(request, "access/self_approval.html", shown, status=status)
 
 
 def page(

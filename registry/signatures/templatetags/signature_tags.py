@@ -9,6 +9,8 @@ from django.urls import reverse
 
 from registry.access.models import User
 from registry.partial_dates import in_words
+from registry.signatures import locking
+from registry.signatures.locks import lock_of, words_of
 from registry.signatures.signable import signable_for, site_of
 from registry.signatures.states import Standing, standing_of
 
@@ -37,6 +39,10 @@ def signatures(context: template.Context, row: models.Model) -> dict[str, Any]:
         "may_sign": may_sign and not problem,
         "reads_content": user.may(signable.view_act, site),
         "problem": problem if may_sign else "",
+        "lock": lock_of(row) if signable.may_be_locked else None,
+        "may_lock": user.may(locking.LOCK, site) and not locking.problem_with_locking(signable, standing),
+        "may_unlock": user.may(locking.UNLOCK),
+        "lock_url": reverse("signatures:lock", args=[signable.label, row.pk]),
         "sign_url": reverse("signatures:sign_record", args=[signable.label, row.pk]),
         "review_url": reverse("signatures:late_reviewed", args=[signable.label, row.pk]),
         "csrf_token": context.get("csrf_token", ""),
@@ -46,10 +52,12 @@ def signatures(context: template.Context, row: models.Model) -> dict[str, Any]:
 
 @register.inclusion_tag("signatures/void_notice.html", takes_context=True)
 def void_notice(context: template.Context, row: models.Model) -> dict[str, Any]:
-    """On top of the page: which signatures no longer hold, and why, for those who may read the whole content."""
+    """On top of the page: that it is locked; which signatures no longer hold, and why, for those who may read it all."""
     signable = signable_for(row)
+    lock = lock_of(row) if signable.may_be_locked else None
     return {
         "states": standing_of(row).to_sign_again,
+        "lock_words": words_of(lock) if lock else "",
         "noun": signable.noun,
         "reads_content": context["request"].user.may(signable.view_act, site_of(row)),
     }

@@ -137,8 +137,7 @@ def _row(model: type[models.Model], world: World) -> str:
 def _links(model: type[models.Model], world: World) -> dict[str, Any]:
     """What a row must hang on to be this person's: the world's own choice is any row there is."""
     names = {field.name for field in model._meta.concrete_fields}
-    if {"record", "row_pk"} <= names:
-        return {"record": "patients.patient", "row_pk": world.patient.pk}
+    named = {"record", "row_pk"} <= names
     mine = {one.model for one in belongings()} - {Patient}
     parents = {
         field.name: field.related_model
@@ -148,6 +147,8 @@ def _links(model: type[models.Model], world: World) -> dict[str, Any]:
         and (not field.null or field.name in _ways(model))
     }
     given = {name: one._default_manager.get(pk=_row(one, world)) for name, one in parents.items()}
+    if named:
+        given |= {"record": "patients.patient", "row_pk": world.patient.pk}
     return given | _needed_by_its_rules(model, world)
 
 

@@ -203,3 +203,31 @@ def test_a_review_is_due_ninety_days_after_the_last(cora: User, nora: User) -> N
     granting.confirm_role(grant=grant, by=cora, now=NOW)
     grant.refresh_from_db()
     assert granting.review_is_due_on(grant) == date(2031, 6, 12)
+
+
+# The delay itself --------------------------------------------------------------------------------------------
+
+
+def test_the_delay_is_changed_with_a_reason_within_its_limits(adam: User, cora: User) -> None:
+    given = {"stood": 24, "reason": "Two coordinators in two time zones", "now": NOW}
+    for hours in (0, 11, 337):
+        with pytest.raises(Refused, match="Between 12 and 336 hours"):
+            actions.change_self_approval(hours=hours, by=adam, **given)
+    with pytest.raises(Refused, match="Write why"):
+        actions.change_self_approval(hours=48, by=adam, **given | {"reason": " "})
+    with pytest.raises(PermissionDenied):
+        actions.change_self_approval(hours=48, by=cora, **given)
+    actions.change_self_approval(hours=48, by=adam, **given)
+    with pytest.raises(ChangedMeanwhile, match="48 hours now"):
+        actions.change_self_approval(hours=36, by=adam, **given)
+    assert Registry.current().self_approval_hours == 48
+
+
+def test_what_was_approved_alone_keeps_its_own_moment(
+    adam: User, cora: User, nora: User, riverside: Site
+) -> None:
+    asked = ask(wish(nora, "investigator", riverside), cora)
+    granting.approve_role(request=asked, reason="One coordinator", by=cora, now=NOW)
+    actions.change_self_approval(hours=12, stood=24, reason="Too long", by=adam, now=NOW)
+    assert not may(nora, "infusions.order", timedelta(hours=23))
+    assert may(nora, "infusions.order", timedelta(hours=24))

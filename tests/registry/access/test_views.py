@@ -172,3 +172,19 @@ def test_an_account_is_switched_off_with_a_reason(adam: User, nora: User, signed
     assert "own rights" in text(
         signed_in(adam), f"/settings/accounts/{adam.pk}/active/", reason="x", active="no"
     )
+
+
+def test_the_administrator_changes_how_long_approving_alone_waits(adam: User, cora: User, signed_in) -> None:
+    browser, url = signed_in(adam), "/settings/approving-alone/"
+    assert "What is approved alone waits 24 hours" in text(browser, url)
+    assert signed_in(cora).get(url).status_code == 403
+    assert url not in text(signed_in(cora), "/settings/")
+    assert "greater than or equal to 12" in text(browser, url, hours="6", stood="24", reason="x")
+    assert "waits 36 hours" in text(browser, url, hours="36", stood="24", reason="Fewer people in summer")
+    late = browser.post(url, {"hours": "48", "stood": "24", "reason": "x"})
+    assert late.status_code == 409
+    assert "36 hours now" in late.content.decode()
+    entry = AuditEntry.objects.get(action="self-approval delay changed")
+    assert (entry.actor, entry.new, entry.reason) == ("adam", "24 to 36 hours", "Fewer people in summer")
+    assert "waits 36 hours" in text(signed_in(cora), "/settings/protocol/")
+    assert "it is in force 36 hours later" in text(signed_in(cora), "/settings/roles/requests/")
