@@ -86,7 +86,7 @@ def _counts(
     user: User, sites: Sequence[Site], days: Mapping[int, date]
 ) -> list[tuple[str, str, Mapping[int, int]]]:
     closed, done = _completeness(user, sites, days)
-    late = waiting.waiting_for(user).filter(waiting.late_on(sites, days))
+    late = waiting.waiting_for(user, sites).filter(waiting.late_on(sites, days))
     suspicions = Neoplasm.objects.visible_to(user).filter(site__in=sites, status__in=Neoplasm.OPEN)
     infusions = Infusion.objects.visible_to(user).filter(site__in=sites)
     return [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Q, Subquery, Value, When, Window
 from django.db.models.functions import RowNumber
@@ -13,7 +13,7 @@ from django.db.models.functions import RowNumber
 from followup.reminders.models import Reminder
 from followup.reminders.standing import out_of_reach
 from followup.schedule.actions import approvals, handovers
-from followup.schedule.models import Visit, VisitQuerySet, WorkItem
+from followup.schedule.models import ContactAttempt, Visit, VisitQuerySet, WorkItem
 from registry.access.models import Site, User
 from registry.patients.models import Patient
 
@@ -44,6 +44,8 @@ class CountedVisit:
     group: str
     of_group: int
     step: str
+    attempts: int
+    last_attempt_at: datetime | None
 
 
 def work_items(user: User, sites: Sequence[Site], *, show_all: str) -> list[CountedItem]:
@@ -72,40 +74,40 @@ def waiting_visits(
     user: User, sites: Sequence[Site], days: Mapping[int, date], *, show_all: str
 ) -> list[CountedVisit]:
     """Late ones first, then those open, about to open or reminded of: soonest to close first."""
-    late = late_on(sites, days)
-    reminded = Reminder.objects.filter(site__in=sites, is_open=True)
-    candidates = late | _due_on(sites, days) | Q(pk__in=reminded.order_by().values("visit"))
-    step = reminded.filter(visit=OuterRef("pk")).order_by("-rank", "pk").values("step")[:1]
-    counted = (
-        waiting_for(user)
-        .filter(candidates, site__in=sites)
-        .annotate(
-            step=Subquery(step),
-            group=Case(When(late, then=Value(LATE)), default=Value(DUE)),
-            of_group=Window(Count("pk"), partition_by=[F("group")]),
-            place=Window(
-                RowNumber(),
-                partition_by=[F("group")],
-                order_by=[F("window_closes").asc(nulls_last=True), F("pk")],
-            ),
-            room=Case(When(late, then=Value(_room(LATE, show_all))), default=Value(_room(DUE, show_all))),
-        )
-    )
-    found = counted.filter(place__lte=F("room")).select_related("patient", "site", "timepoint")
-    rows = (
-        (visit, vars(visit))
-        for visit in found.order_by("-group", F("window_closes").asc(nulls_last=True), "pk")
-    )
-    return [CountedVisit(visit, n["group"], n["of_group"], n["step"] or "") for visit, n in rows]
+    waiting = waiting_for(user, sites)
+    # The order in which the index on open visits holds them: the first are found without sorting all.
+    late = waiting.filter(late_on(sites, days)).order_by("window_closes", "pk")
+    first_late = _first(LATE, late, _room(LATE, show_all))
+    due = waiting.filter(_due_on(sites, days)).order_by(F("window_closes").asc(nulls_last=True), "pk")
+    return [*first_late, *_first(DUE, due, _room(DUE, show_all))]
 
 
-def waiting_for(user: User) -> VisitQuerySet:
-    """Planned visits of everybody who can still be followed, whether a reminder was raised or not: nobody is hidden
+def _first(group: str, rows: VisitQuerySet, room: int) -> list[CountedVisit]:
+    """So many of them, each with how many there are and the reminder that stands."""
+    number = rows.order_by().values(together=Value(1)).annotate(number=Count("pk")).values("number")
+    reminders = Reminder.objects.filter(visit=OuterRef("pk"), is_open=True)
+    step = reminders.order_by("-rank", "pk").values("step")[:1]
+    tries = ContactAttempt.objects.filter(visit=OuterRef("pk")).order_by()
+    found = rows.select_related("patient", "site", "timepoint").annotate(
+        of_group=Subquery(number),
+        step=Subquery(step),
+        attempts=Subquery(tries.values("visit").annotate(number=Count("pk")).values("number")),
+        last_attempt_at=Subquery(tries.order_by("-at", "-pk").values("at")[:1]),
+    )
+    counted = ((visit, vars(visit)) for visit in found[:room])
+    return [
+        CountedVisit(visit, group, n["of_group"], n["step"] or "", n["attempts"] or 0, n["last_attempt_at"])
+        for visit, n in counted
+    ]
+
+
+def waiting_for(user: User, sites: Iterable[Site]) -> VisitQuerySet:
+    """Planned visits there of everybody who can still be followed, whether a reminder was raised or not: nobody is hidden
     because a sweep did not run. Left out are those whom reminders leave out: the dead and those who withdrew from
     all data.
     """
-    visits = Visit.objects.visible_to(user).not_finished()
-    with_visits = Patient.objects.filter(Exists(visits.filter(patient=OuterRef("pk"))))
+    visits = Visit.objects.visible_to(user).not_finished().filter(site__in=sites)
+    with_visits = Patient.objects.filter(Exists(visits.filter(patient=OuterRef("pk"))), site__in=sites)
     return visits.exclude(patient__in=out_of_reach(with_visits))
 
 
@@ -113,18 +115,20 @@ def late_on(sites: Iterable[Site], days: Mapping[int, date]) -> Q:
     """By the day of each site."""
     found = Q(pk__in=[])
     for day, site_ids in _sites_by_day(sites, days).items():
-        found |= Q(site__in=site_ids, target_date__lt=day, window_closes__lt=day)
+        found |= Q(site__in=site_ids, window_closes__lt=day)
     return found
 
 
 def _due_on(sites: Iterable[Site], days: Mapping[int, date]) -> Q:
-    """Open, opening within a week, or begun without a window of its own."""
+    """Not late, and open, opening within a week, reminded of, or begun without a window of its own."""
     found = Q(pk__in=[])
     for day, site_ids in _sites_by_day(sites, days).items():
+        reminded = Reminder.objects.filter(site__in=site_ids, is_open=True).order_by().values("visit")
         soon = day + timedelta(days=DAYS_AHEAD)
         reach = day + timedelta(days=LONGEST_WINDOW_DAYS)
-        found |= Q(site__in=site_ids, target_date__lte=reach, window_opens__lte=soon, window_closes__gte=day)
-        found |= Q(site__in=site_ids, window_opens=None)
+        ahead = Q(site__in=site_ids, target_date__lte=reach, window_closes__gte=day)
+        found |= ahead & (Q(window_opens__lte=soon) | Q(window_opens=None) | Q(pk__in=reminded))
+        found |= Q(site__in=site_ids, window_closes=None)
     return found
 
 

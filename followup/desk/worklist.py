@@ -7,14 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from django.db.models import Count, Max
-
 from followup.desk import waiting
 from followup.desk.waiting import CountedItem, CountedVisit
 from followup.desk.wording import assessment_words, counted, window_words
 from followup.reminders.models import SweepRun
 from followup.reminders.rules import SWEEP_MAX_AGE
-from followup.schedule.models import ContactAttempt, Visit, VisitAssessment, WorkItem
+from followup.schedule.models import Visit, VisitAssessment, WorkItem
 from registry import clock
 from registry.access.models import Site, User
 from registry.access.policy import ROLES
@@ -138,7 +136,7 @@ def todays_work(
     _fill_work(work, user, items, shown, identities)
     _fill_visits(work, user, visits, identities)
     if chosen and len(sites) > 1:
-        everywhere = waiting.waiting_for(user).filter(waiting.late_on(sites, days))
+        everywhere = waiting.waiting_for(user, sites).filter(waiting.late_on(sites, days))
         work.late_everywhere = everywhere.count()
     _fill_sweep(work, now)
     return work
@@ -173,14 +171,13 @@ def _fill_visits(
     identities: Mapping[int, IdentityFacts],
 ) -> None:
     visits = [one.visit for one in counted_visits]
-    parts, attempts = _parts_due(visits), _attempts(visits)
+    parts = _parts_due(visits)
     recorder, reader = user.scope("visits.record"), user.scope("patients.view")
     lines: dict[str, list[VisitLine]] = {waiting.LATE: [], waiting.DUE: []}
     counts = {one.group: one.of_group for one in counted_visits}
     for one in counted_visits:
         visit = one.visit
         day = work.days[visit.site_id]
-        number, last_at = attempts.get(visit.pk, (0, None))
         lines[one.group].append(
             VisitLine(
                 visit=visit,
@@ -189,8 +186,8 @@ def _fill_visits(
                 status=visit.status_on(day),
                 identity=identities.get(visit.patient_id),
                 parts_due=parts.get(visit.pk, ""),
-                attempts=number,
-                last_attempt_at=last_at,
+                attempts=one.attempts,
+                last_attempt_at=one.last_attempt_at,
                 may_record=recorder.covers(visit.site_id),
                 may_open_patient=reader.covers(visit.site_id),
             )
@@ -206,12 +203,6 @@ def _parts_due(visits: Sequence[Visit]) -> dict[int, str]:
     for visit_id, code in rows.order_by("visit", "pk").values_list("visit_id", "code"):
         codes[visit_id].append(code)
     return {visit_id: assessment_words(some) for visit_id, some in codes.items()}
-
-
-def _attempts(visits: Sequence[Visit]) -> dict[int, tuple[int, datetime]]:
-    rows = ContactAttempt.objects.filter(visit__in=visits).order_by().values("visit_id")
-    counted = rows.annotate(number=Count("pk"), last_at=Max("at")).order_by("visit_id")
-    return {row["visit_id"]: (row["number"], row["last_at"]) for row in counted}
 
 
 def _fill_sweep(work: Worklist, now: datetime) -> None:

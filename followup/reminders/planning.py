@@ -9,8 +9,11 @@ from followup.reminders.models import MailMessage, Reminder
 from followup.reminders.staff import Staff
 from registry.access.models import Site
 from registry.audit.acting import Actor, acting_as
+from registry.batches import batches
+from registry.inserting import insert_rows
 
 CHUNK = 500
+LINKS = 2000
 IN_HAND = (MailMessage.State.PLANNED, MailMessage.State.CLAIMED, MailMessage.State.ATTEMPTING)
 Told = Reminder.messages.through
 
@@ -58,8 +61,9 @@ def _chunks(rows: QuerySet[Reminder]) -> Iterator[list[int]]:
 
 def _tell(pks: list[int], recipients: Sequence[int], on: date) -> None:
     messages = _messages_of_the_day(recipients, on)
-    links = [Told(reminder_id=pk, mailmessage_id=message.pk) for message in messages for pk in pks]
-    Told.objects.bulk_create(links, ignore_conflicts=True, batch_size=CHUNK)
+    links = [(pk, message.pk) for message in messages for pk in pks]
+    for some in batches(links, LINKS):
+        insert_rows(Told, ("reminder_id", "mailmessage_id"), some)
 
 
 def _messages_of_the_day(recipients: Sequence[int], on: date) -> list[MailMessage]:

@@ -6,26 +6,61 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 
-from django.db.models import Case, CharField, F, QuerySet, Value, When
+from django.db.models import (
+    Case,
+    CharField,
+    F,
+    Q,
+    QuerySet,
+    Value,
+    When,
+)
 
 from followup.reminders.models import Reminder
 from followup.reminders.rules import Reach, is_another_occurrence, step_rank, step_to_raise
 from followup.reminders.staff import Staff
-from followup.reminders.standing import reaches
+from followup.reminders.standing import MAY_BE_OVER, ever_ended, silenced
 from followup.schedule.models import Timepoint, Visit
 from followup.schedule.plan_file import ReminderStep
 from registry.access.models import Site
 from registry.audit.acting import Actor, acting_as
 from registry.batches import batches
+from registry.inserting import insert_rows
 
 CHUNK = 500
 SUPERSEDED = "superseded"
 MOVED = "the visit moved"
+NOTHING = -1  # below the rank of every step
 NOT_SENT = (Reminder.State.RAISED, Reminder.State.HELD, Reminder.State.FAILED)
-VISIT_FIELDS = (
-    "pk", "patient_id", "timepoint_id", "target_date", "window_opens", "window_closes", "created_on", "anchor_date",
-)  # fmt: skip
+ROW = ("visit_id", "patient_id", "step", "rank", "recipient_kind", "generation", "target_date", "state")
+COLUMNS = {"target": "target_date", "opens": "window_opens", "closes": "window_closes"}
+
+
+class Planned(NamedTuple):
+    """A planned visit, as far as its reminders depend on it."""
+
+    pk: int
+    patient_id: int
+    timepoint_id: int | None
+    target_date: date | None
+    window_opens: date | None
+    window_closes: date | None
+    created_on: date
+    anchor_date: date | None
+
+
+class Told(NamedTuple):
+    """A reminder that was raised before."""
+
+    pk: int
+    visit_id: int
+    step: str
+    rank: int
+    generation: int
+    is_open: bool
+    target_date: date
 
 
 @dataclass(frozen=True)
@@ -86,54 +121,103 @@ class SitePlan:
 
 def raise_for_site(site: Site, *, plan: SitePlan, staff: Staff, on: date, by: Actor | str) -> Changes:
     """Brings the reminders of one site's visits into line with this day. Safe to run many times at once."""
-    changes = Changes(closed=_close_settled(site, by=by))
-    for visit_ids in _chunks(site, plan, on):
-        if wishes_for(visit_ids, plan=plan, on=on):
-            with acting_as(by, channel="sweep"):
-                # Sweeps of one site go one after the other; what the other one wrote is seen here.
-                Site.objects.select_for_update(no_key=True).get(pk=site.pk)
-                wishes = wishes_for(visit_ids, plan=plan, on=on)
-                changes.add(_write(site, wishes, staff=staff, on=on))
+    changes = Changes()
+    for visit_ids in batches(candidates(site, plan, on), CHUNK):
+        with acting_as(by, channel="sweep"):
+            # Sweeps of one site go one after the other; what the other one wrote is seen here.
+            Site.objects.select_for_update(no_key=True).get(pk=site.pk)
+            changes.closed += _close_settled(visit_ids)
+            changes.add(_write(site, wishes_for(visit_ids, plan=plan, on=on), staff=staff, on=on))
     return changes
 
 
 def site_wishes(site: Site, *, plan: SitePlan, on: date) -> Iterator[Wish]:
     """What is not yet as it should be on this day: nothing, right after a sweep."""
-    for visit_ids in _chunks(site, plan, on):
+    for visit_ids in batches(candidates(site, plan, on), CHUNK):
         yield from wishes_for(visit_ids, plan=plan, on=on)
 
 
-def _chunks(site: Site, plan: SitePlan, on: date) -> Iterator[list[int]]:
-    """Visits a step of which may have been reached, then those with an open reminder that moved far ahead."""
+# Whom the database finds ---------------------------------------------------------------------------------------
+
+
+def candidates(site: Site, plan: SitePlan, on: date) -> list[int]:
+    """The visits for which anything may have to change. It may name one too many (a step whose day lies before the visit
+    was planned), never one too few: `wishes_for` decides.
+
+    Two plain questions, laid side by side here: they cost the same however old the database's statistics are.
+    """
     horizon = on + timedelta(days=plan.horizon_days)
-    planned = Visit.objects.not_finished().filter(site=site, timepoint__isnull=False)
-    last = 0
-    near = planned.filter(target_date__lte=horizon).order_by("pk")
-    while chunk := list(near.filter(pk__gt=last).values_list("pk", flat=True)[:CHUNK]):
-        yield chunk
-        last = chunk[-1]
-    moved = Reminder.objects.filter(site=site, is_open=True, visit__target_date__gt=horizon)
-    ids = sorted(set(moved.order_by("visit").values_list("visit_id", flat=True)))
-    yield from batches(ids)
+    planned = Visit.objects.not_finished().filter(
+        site=site, timepoint__isnull=False, target_date__lte=horizon
+    )
+    near = planned.order_by().values_list("pk", "timepoint_id", *COLUMNS.values())
+    standing, found = _standing(site)
+    latest = {pk: _latest(line.steps, on) for pk, line in plan.lines.items()}
+    silent: list[int] = []
+    for pk, timepoint, target, *window in near.iterator(CHUNK):
+        days = target, *(day or target for day in window)
+        reached = next((rank for rank, column, day in latest[timepoint] if days[column] <= day), NOTHING)
+        rank, told_of = standing.pop(pk, (NOTHING, None))
+        if rank < reached or (told_of is not None and told_of != target):
+            found.add(pk)
+        elif told_of is None:
+            silent.append(pk)
+    for some in batches(silent):
+        told = Reminder.objects.filter(visit__in=some).order_by()
+        found.update(told.values_list("visit_id", flat=True))
+    # Left are those settled, moved far ahead or to another site.
+    return sorted(found.union(standing))
+
+
+def _standing(site: Site) -> tuple[dict[int, tuple[int, date]], set[int]]:
+    """The open reminder of each visit, its rank and the target it told of; and the visits whose reminders may have to go,
+    because the patient's follow-up may be over or there is more than one.
+    """
+    rows = Reminder.objects.filter(site=site, is_open=True).order_by("rank")
+    over = Case(When(Q(patient__status__in=MAY_BE_OVER) | ever_ended("patient"), then=True), default=False)
+    standing: dict[int, tuple[int, date]] = {}
+    doubtful: set[int] = set()
+    for visit, rank, target, is_over in rows.values_list("visit_id", "rank", "target_date", over):
+        if is_over or visit in standing:
+            doubtful.add(visit)
+        standing[visit] = rank, target
+    return standing, doubtful
+
+
+def _latest(steps: Sequence[ReminderStep], on: date) -> list[tuple[int, int, date]]:
+    """Each step's rank, the place of its column among COLUMNS, and the latest day there by which the step has come; most
+    urgent first.
+    """
+    columns = list(COLUMNS)
+    limits = [
+        (step_rank(step.step), columns.index(step.counted_from), on - timedelta(days=step.days))
+        for step in steps
+    ]
+    return sorted(limits, reverse=True)
+
+
+# What each of them wants ---------------------------------------------------------------------------------------
 
 
 def wishes_for(visit_ids: Sequence[int], *, plan: SitePlan, on: date) -> list[Wish]:
-    visits = list(Visit.objects.not_finished().filter(pk__in=visit_ids).order_by("pk").only(*VISIT_FIELDS))
-    reach_of = reaches(visit.patient_id for visit in visits)
-    told: dict[int, list[Reminder]] = defaultdict(list)
-    for row in Reminder.objects.filter(visit__in=visit_ids).order_by("generation", "rank", "pk"):
-        told[row.visit_id].append(row)
-    wishes = (_wish(visit, plan, reach_of[visit.patient_id], told[visit.pk], on) for visit in visits)
+    planned = Visit.objects.not_finished().filter(pk__in=visit_ids).order_by("pk")
+    visits = [Planned(*row) for row in planned.values_list(*Planned._fields)]
+    over = silenced({visit.patient_id for visit in visits})
+    told: dict[int, list[Told]] = defaultdict(list)
+    raised = Reminder.objects.filter(visit__in=visit_ids).order_by("generation", "rank", "pk")
+    for row in raised.values_list(*Told._fields):
+        told[row[1]].append(Told(*row))
+    wishes = (_wish(visit, plan, over.get(visit.patient_id), told.get(visit.pk, []), on) for visit in visits)
     return [wish for wish in wishes if wish is not None]
 
 
-def _wish(visit: Visit, plan: SitePlan, reach: Reach, rows: list[Reminder], on: date) -> Wish | None:
+def _wish(visit: Planned, plan: SitePlan, over: Reach | None, rows: list[Told], on: date) -> Wish | None:
     if visit.target_date is None or visit.timepoint_id is None:
         return None
     wish = Wish(visit.pk, visit.patient_id, visit.target_date)
     open_rows = [row for row in rows if row.is_open]
-    if not reach.tell_staff:
-        return _with(wish, close=open_rows, because=reach.reason) if open_rows else None
+    if over is not None:
+        return _with(wish, close=open_rows, because=over.reason) if open_rows else None
     line = plan.lines[visit.timepoint_id]
     generation, current = _generation(rows, visit.target_date, line)
     step = _step(visit, visit.target_date, line, on, [row.step for row in current])
@@ -150,14 +234,14 @@ def _wish(visit: Visit, plan: SitePlan, reach: Reach, rows: list[Reminder], on: 
 
 
 def _with(
-    wish: Wish, *, step: str = "", generation: int = 1, close: Sequence[Reminder] = (), because: str = "",
+    wish: Wish, *, step: str = "", generation: int = 1, close: Sequence[Told] = (), because: str = "",
     reopen: int | None = None,
 ) -> Wish:  # fmt: skip
     pks = tuple(row.pk for row in close)
     return Wish(wish.visit_id, wish.patient_id, wish.target, step, generation, pks, because[:60], reopen)
 
 
-def _generation(rows: list[Reminder], target: date, line: PlanLine) -> tuple[int, list[Reminder]]:
+def _generation(rows: list[Told], target: date, line: PlanLine) -> tuple[int, list[Told]]:
     """The number of this occurrence, and the rows raised for it. Rows come oldest generation first."""
     if not rows:
         return 1, []
@@ -168,10 +252,13 @@ def _generation(rows: list[Reminder], target: date, line: PlanLine) -> tuple[int
     return newest, current
 
 
-def _step(visit: Visit, target: date, line: PlanLine, on: date, raised: list[str]) -> str:
+def _step(visit: Planned, target: date, line: PlanLine, on: date, raised: list[str]) -> str:
     opens, closes = visit.window_opens or target, visit.window_closes or target
     anchor = visit.anchor_date or visit.created_on
     return step_to_raise(line.steps, target, opens, closes, visit.created_on, anchor, on, raised)
+
+
+# Writing it ----------------------------------------------------------------------------------------------------
 
 
 def _write(site: Site, wishes: list[Wish], *, staff: Staff, on: date) -> Changes:
@@ -181,26 +268,20 @@ def _write(site: Site, wishes: list[Wish], *, staff: Staff, on: date) -> Changes
     closed = sum(
         _close(Reminder.objects.filter(pk__in=pks), because) for because, pks in sorted(closing.items())
     )
-    new = [_row(site, wish, staff, on) for wish in wishes if wish.step]
-    Reminder.objects.bulk_create(new, ignore_conflicts=True, batch_size=CHUNK)
+    new = [_row(wish, staff) for wish in wishes if wish.step]
+    insert_rows(Reminder, ROW, new, site_id=site.pk, raised_on=on)
     reopened = _reopen([wish.reopen for wish in wishes if wish.reopen])
     return Changes(raised=len(new), closed=closed, reopened=reopened)
 
 
-def _row(site: Site, wish: Wish, staff: Staff, on: date) -> Reminder:
+def _row(wish: Wish, staff: Staff) -> tuple[object, ...]:
+    """By the names of ROW."""
     kind = staff.kind_for(wish.step)
-    return Reminder(
-        patient_id=wish.patient_id,
-        site=site,
-        visit_id=wish.visit_id,
-        step=wish.step,
-        rank=step_rank(wish.step),
-        recipient_kind=kind,
-        generation=wish.generation,
-        target_date=wish.target,
-        raised_on=on,
-        state=Reminder.State.RAISED if staff.recipients(kind) else Reminder.State.HELD,
-    )
+    state = Reminder.State.RAISED if staff.recipients(kind) else Reminder.State.HELD
+    return (
+        wish.visit_id, wish.patient_id, wish.step, step_rank(wish.step), kind, wish.generation, wish.target,
+        state.value,
+    )  # fmt: skip
 
 
 def _reopen(pks: Iterable[int]) -> int:
@@ -214,16 +295,18 @@ def _reopen(pks: Iterable[int]) -> int:
     return rows.update(is_open=True, closed_because="", state=unsent)
 
 
-def _close_settled(site: Site, *, by: Actor | str) -> int:
+def _close_settled(visit_ids: Sequence[int]) -> int:
     """Reminders of visits that are done, missed or not required."""
-    closed = 0
-    for state in (Visit.State.DONE, Visit.State.MISSED, Visit.State.NOT_REQUIRED):
-        rows = Reminder.objects.filter(site=site, is_open=True, visit__state=state).order_by("pk")
-        because = f"the visit is {state.label.lower()}"
-        while pks := list(rows.values_list("pk", flat=True)[:CHUNK]):
-            with acting_as(by, channel="sweep"):
-                closed += _close(Reminder.objects.filter(pk__in=pks), because)
-    return closed
+    rows = Reminder.objects.filter(visit__in=visit_ids, is_open=True).exclude(
+        visit__state=Visit.State.PLANNED
+    )
+    settled: dict[str, list[int]] = defaultdict(list)
+    for pk, state in rows.order_by("pk").values_list("pk", "visit__state"):
+        settled[state].append(pk)
+    return sum(
+        _close(Reminder.objects.filter(pk__in=pks), f"the visit is {Visit.State(state).label.lower()}")
+        for state, pks in sorted(settled.items())
+    )
 
 
 def _close(rows: QuerySet[Reminder], because: str) -> int:

@@ -197,6 +197,13 @@ class Visit(models.Model):
                 fields=["site", "target_date"], condition=Q(state="planned"), name="open_visits_by_site"
             ),
             models.Index(fields=["target_date"], condition=Q(state="planned"), name="open_visits"),
+            models.Index(
+                fields=["site", "window_closes", "id"],
+                condition=Q(state="planned"),
+                name="late_visits_by_site",
+            ),
+            models.Index(fields=["window_closes", "id"], condition=Q(state="planned"), name="late_visits"),
+            models.Index(fields=["patient"], condition=Q(state="planned"), name="open_visits_by_patient"),
         ]
 
     def __str__(self) -> str:

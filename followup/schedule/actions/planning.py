@@ -26,6 +26,7 @@ from followup.schedule.models import FollowedPlan, Timepoint, Visit, VisitAssess
 from followup.schedule.rules import PlannedVisit, is_out_of_window
 from registry.audit.acting import past_locks
 from registry.batches import batches
+from registry.inserting import insert_rows
 from registry.patients.models import Patient
 
 PATIENTS_AT_A_TIME = 500
@@ -214,9 +215,8 @@ def _store(plan: LoadedPlan, changes: _Changes, now: datetime) -> None:
     _bulk_update(changes.retired, [*STATE])
     _bulk_update(changes.judged, ["out_of_window"])
     created = Visit.objects.bulk_create(changes.new, batch_size=ROWS_AT_A_TIME)
-    VisitAssessment.objects.bulk_create(
-        _assessments(plan, [*created, *changes.other_parts]), batch_size=ROWS_AT_A_TIME, ignore_conflicts=True
-    )
+    for some in batches(_assessments(plan, [*created, *changes.other_parts]), ROWS_AT_A_TIME):
+        insert_rows(VisitAssessment, ("visit_id", "code"), some)
     _settle_parts(plan, changes.other_parts)
     judge_window(changes.judged, now=now)
     _note_followed(plan, changes.until)
@@ -233,10 +233,10 @@ def _bulk_update(visits: list[Visit], names: list[str]) -> None:
         Visit.objects.bulk_update(visits, names, batch_size=PATIENTS_AT_A_TIME)
 
 
-def _assessments(plan: LoadedPlan, visits: list[Visit]) -> Iterator[VisitAssessment]:
+def _assessments(plan: LoadedPlan, visits: list[Visit]) -> Iterator[tuple[int, str]]:
     for visit in visits:
         for code in plan.timepoints[visit.visit_code].assessments.split(";"):
-            yield VisitAssessment(visit_id=visit.pk, code=code)
+            yield visit.pk, code
 
 
 def _settle_parts(plan: LoadedPlan, visits: list[Visit]) -> None:
