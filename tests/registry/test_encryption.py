@@ -22,16 +22,25 @@ def test_what_was_sealed_is_read_again_in_its_own_place() -> None:
         unseal(KEY, SEALED, purpose="2:full_name")
 
 
-@pytest.mark.parametrize(
-    "stored",
-    [
-        SEALED[:-1], SEALED + "=", SEALED.replace("v1:", "v1:!"), "v1:Rosa Lund", "v1:ä", "v1:", "Rosa", "v1:AAAA",
-        spelled(RAW[:-1]), spelled(RAW[:12]), spelled(RAW[:-1] + bytes([RAW[-1] ^ 1])),
-    ],
-)  # fmt: skip
-def test_what_was_tampered_with_is_refused_by_one_name(stored: str) -> None:
+TAMPERED_WITH = {
+    "a letter missing": SEALED[:-1],
+    "padded": SEALED + "=",
+    "a letter that is none": SEALED.replace("v1:", "v1:!"),
+    "plain text": "v1:Rosa Lund",
+    "beyond ASCII": "v1:ä",
+    "nothing": "v1:",
+    "no mark": "Rosa",
+    "too short": "v1:AAAA",
+    "a byte missing": spelled(RAW[:-1]),
+    "cut off": spelled(RAW[:12]),
+    "a bit turned": spelled(RAW[:-1] + bytes([RAW[-1] ^ 1])),
+}
+
+
+@pytest.mark.parametrize("how", TAMPERED_WITH)
+def test_what_was_tampered_with_is_refused_by_one_name(how: str) -> None:
     with pytest.raises(CannotDecrypt):
-        unseal(KEY, stored, purpose="1:full_name")
+        unseal(KEY, TAMPERED_WITH[how], purpose="1:full_name")
 
 
 @pytest.mark.parametrize("change", [lambda key: key[:-1], lambda key: key[:9], lambda key: f"v1:?{key[4:]}"])
