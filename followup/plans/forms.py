@@ -276,7 +276,7 @@ class ExampleForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         answers = super().clean() or {}
-        for name, value in answers.items():
+        for name, value in list(answers.items()):
             if value and not 1950 <= value.year <= 2200:
                 self.add_error(name, "Choose a day between 1950 and 2200.")
         return answers

@@ -55,7 +55,7 @@ def overview(user: User, now: datetime) -> dict[str, Any]:
             {"row": row, "draft": getattr(row, "draft", None), "now": row.pk == in_force.pk}
             for row in versions
         ],
-        "drafts": [{"row": row, "kind": STATES[PlanDraft.State(row.state)]} for row in drafts],
+        "plan_drafts": [{"row": row, "kind": STATES[PlanDraft.State(row.state)]} for row in drafts],
         "may_edit": user.may("plans.edit"),
         "may_approve": user.may("plans.approve"),
         "delay": Registry.current().self_approval_hours,

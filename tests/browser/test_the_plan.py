@@ -74,7 +74,7 @@ def test_a_plan_from_an_empty_draft_to_everybody_s_visits(sit_down: Callable[...
     writer.follow("What it changes")
     assert "Month 9" in writer.text
 
-    writer.follow("Plan")
+    writer.page.get_by_role("link", name="Plan", exact=True).click()
     address = writer.page.url
     writer.fill("What changes and why", "Fewer visits, decided by the committee")
     writer.press("Ask for approval")
