@@ -54,12 +54,12 @@ def order(request: HttpRequest, patient_id: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
         if request.POST.get("step") == "check":
-            preview = _order_preview(patient, given)
+            preview = _order_preview(user, patient, given)
         else:
             try:
                 actions.order_infusion(patient=patient, by=user, now=now, **given)
             except actions.CannotOrder as refused:
-                preview = _order_preview(patient, given) | {"was_refused": bool(refused.refusals)}
+                preview = _order_preview(user, patient, given) | {"was_refused": bool(refused.refusals)}
             except NotAccepted as refusal:
                 form.add_error(None, refusal.message)
             else:
@@ -67,17 +67,30 @@ def order(request: HttpRequest, patient_id: str) -> HttpResponse:
                 return redirect("infusions:order", patient_id=patient_id)
     return _page(
         request, "infusions/order.html", patient, now=now, form=form, preview=preview, orders=open_orders(patient),
-        limits=rules.default_limits(), holds=InfusionHold.objects.filter(patient=patient, released_at=None),
+        limits=rules.default_limits(), holds=_holds(user, patient),
     )  # fmt: skip
 
 
-def _order_preview(patient: Patient, given: dict[str, Any]) -> dict[str, Any]:
+def _holds(user: User, patient: Patient) -> list[str]:
+    """Why further infusions are on hold, for those who read what happened to the patient; that they are, for others."""
+    reasons = [hold.reason for hold in InfusionHold.objects.filter(patient=patient, released_at=None)]
+    if not reasons or user.may("events.view", patient.site_id):
+        return reasons
+    return ["an investigator of the site knows why"]
+
+
+def _order_preview(user: User, patient: Patient, given: dict[str, Any]) -> dict[str, Any]:
     refusals = order_refusals(
         patient=patient, **{name: given[name] for name in ("lot", "planned_on", "weight_kg", "cells_ordered")}
     )
+    on_hold = [f"Further infusions are on hold: {why}" for why in _holds(user, patient)]
+    others = [one for one in refusals if one.code != "open_hold"]
     return {
         "per_kg": rules.cells_per_kg(given["cells_ordered"], given["weight_kg"]),
-        "refusals": [{"message": one.message, "what": what_to_do(one.code)} for one in refusals],
+        "refusals": [
+            *({"message": message, "what": what_to_do("open_hold")} for message in on_hold),
+            *({"message": one.message, "what": what_to_do(one.code)} for one in others),
+        ],
     }
 
 

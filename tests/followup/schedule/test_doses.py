@@ -79,7 +79,11 @@ def test_the_record_shows_product_staff_their_own_work_and_nothing_of_health(
     )  # fmt: skip
     open_hold(patient=patient, source="neoplasm:1", reason="Lump under the arm", now=NOW)
     url = reverse("desk:patient_record", args=[patient.patient_id])
-    shown = signed_in(person("phil", "product", riverside)).get(url).content.decode()
+    phil = person("phil", "product", riverside)
+    ordering = signed_in(phil).get(reverse("infusions:order", args=[patient.patient_id])).content.decode()
+    assert "an investigator of the site knows why" in ordering
+    assert "Lump under the arm" not in ordering
+    shown = signed_in(phil).get(url).content.decode()
     assert "Enter lot and dose" in shown
     assert "on hold, ask the investigator" in shown
     for words in ("Suspicion to close", "Lump under the arm", "Timeline", "adverse event"):

@@ -131,9 +131,13 @@ def test_a_killed_backup_leaves_the_one_before_it(origin: Place, saved: Path, tm
     target = tmp_path / "file"
     target.write_bytes(saved.read_bytes())
     chance = random.Random(7)
+    partial = tmp_path / ".file.partial"
     for _ in range(KILLS):
+        partial.unlink(
+            missing_ok=True
+        )  # of the one killed before, or this one would be killed before it begins
         made = origin.start("manage.py", "backup", str(target))
-        wait_for(lambda made=made: (tmp_path / ".file.partial").exists() or made.poll() is not None)
+        wait_for(lambda made=made: partial.exists() or made.poll() is not None)
         time.sleep(chance.uniform(0, 0.4))
         os.killpg(made.pid, signal.SIGKILL)
         made.wait()
