@@ -9,8 +9,10 @@ from django.db.models.signals import post_migrate
 def _register_functions(*, connection: Any, **_: Any) -> None:
     from registry.audit.acting import sqlite_context, sqlite_mac
     from registry.audit.locks import sqlite_note_refused
+    from registry.audit.tables_anew import SchemaEditor
 
     if connection.vendor == "sqlite":
+        connection.SchemaEditorClass = SchemaEditor
         connection.connection.create_function("audit_context", 1, sqlite_context)
         connection.connection.create_function("audit_mac", -1, sqlite_mac)
         connection.connection.create_function("audit_note_refused", 2, sqlite_note_refused)

@@ -38,6 +38,15 @@ def drop(connection: Any) -> None:
             )
 
 
+def made_by(connection: Any) -> list[tuple[str, str]]:
+    """For SQLite: each trigger's table and the statement that makes it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tbl_name, sql FROM sqlite_master WHERE type='trigger' AND name LIKE 'audit!_%' ESCAPE '!'"
+        )
+        return sorted(cursor.fetchall())
+
+
 def installed(connection: Any) -> list[tuple[str, str]]:
     if connection.vendor == "sqlite":
         query = "SELECT name, tbl_name FROM sqlite_master WHERE type='trigger' AND name LIKE 'audit!_%' ESCAPE '!'"
