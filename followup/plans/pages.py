@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -24,7 +25,7 @@ from followup.schedule.models import FollowUpPlan
 from followup.schedule.plan_file import Plan
 from registry.access.models import Registry, User
 from registry.access.views.settings import frame
-from registry.patients.models import Enrolment
+from registry.patients.models import Enrolment, Patient
 
 STATES = {
     PlanDraft.State.DRAFT: "quiet",
@@ -50,7 +51,7 @@ def overview(user: User, now: datetime) -> dict[str, Any]:
     versions = FollowUpPlan.objects.select_related("draft__decided_by", "draft__in_force_by").order_by("-pk")
     return {
         "in_force": in_force,
-        "reach": reach(in_force),
+        "reach": reach(in_force, user),
         "versions": [
             {"row": row, "draft": getattr(row, "draft", None), "now": row.pk == in_force.pk}
             for row in versions
@@ -62,9 +63,10 @@ def overview(user: User, now: datetime) -> dict[str, Any]:
     }
 
 
-def reach(row: FollowUpPlan) -> dict[str, int]:
-    """How many enrolled patients the version has reached."""
-    patients, left = Enrolment.objects.count(), not_following(row).count()
+def reach(row: FollowUpPlan, user: User) -> dict[str, int]:
+    """How many enrolled patients of the reader's sites the version has reached."""
+    theirs = Q(patient__in=Patient.objects.visible_to(user, "plans.view"))
+    patients, left = Enrolment.objects.filter(theirs).count(), not_following(row).filter(theirs).count()
     done = patients - left
     return {
         "patients": patients,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.apps import apps
-from django.core.exceptions import FieldDoesNotExist
 from django.urls import ResolverMatch
 
 from registry.patients.identity import keys_of
@@ -23,6 +22,9 @@ ROW_FORMS = {
     "infusions:infusion": "infusions.Infusion",
     "infusions:correct": "infusions.Infusion",
     "infusions:order_": "infusions.InfusionOrder",
+    "infusions:day_correction": "infusions.DayCorrection",
+    "signatures:unlock": "signatures.RecordLock",
+    "signatures:unlock_": "signatures.UnlockRequest",
     "patients:query": "patients.Query",
     "patients:erasure": "patients.ErasureRequest",
     "handover:transfer": "handover.Transfer",
@@ -50,9 +52,17 @@ def _label_of(view_name: str) -> str:
 def _owner(label: str, pk: int) -> int | None:
     try:
         model = apps.get_model(label)
-        if model._meta.get_field("patient").related_model is not Patient:
-            return None
-    except (LookupError, ValueError, FieldDoesNotExist):
+    except (LookupError, ValueError):
         return None
-    owner: int | None = model._base_manager.filter(pk=pk).values_list("patient", flat=True).first()
+    columns = {field.name: field for field in model._meta.fields}
+    row = model._base_manager.filter(pk=pk)
+    owner: int | None = None
+    if "patient" in columns and columns["patient"].related_model is Patient:
+        owner = row.values_list("patient", flat=True).first()
+    elif "patient_id" in columns:  # the number, in a room below the patients
+        owner = (
+            Patient.objects.filter(patient_id__in=row.values("patient_id"))
+            .values_list("pk", flat=True)
+            .first()
+        )
     return owner

@@ -28,7 +28,7 @@ from registry.products.models import Donor, Lot, ReleaseTest
 from tests.cast import NOW, person
 from tests.rights_cases import every_case
 from tests.rights_cases.handover import third_site
-from tests.rights_world import ENROLLED_ON, World, make_world
+from tests.rights_world import ACROSS, ENROLLED_ON, World, make_world
 from tests.test_rights import BACKEND, addresses
 
 READERS = ("nurse", "investigator", "site_manager", "monitor", "laboratory", "data_entry")
@@ -130,8 +130,9 @@ def place_of(world: World, site: Site, patient: Patient) -> Place:
 
 def _empty_place(world: World, site: Site, patient: Patient) -> Place:
     staff = world.own if site == world.riverside else world.other
+    everywhere = {role: world.own[role] for role in ACROSS}
     return Place(
-        riverside=site, harbour=site, patient=patient, own=staff, other=staff, made=500 * site.pk
+        riverside=site, harbour=site, patient=patient, own=everywhere | staff, other=staff, made=500 * site.pk
     )  # fmt: skip
 
 

@@ -114,7 +114,7 @@ def draft_effects(request: HttpRequest, pk: int) -> HttpResponse:
             "last": start + len(shown),
             "before": start - PATIENTS_ON_A_PAGE if start else None,
             "after": start + PATIENTS_ON_A_PAGE if start + PATIENTS_ON_A_PAGE < len(touched) else None,
-            "reached": pages.reach(row.plan) if row.plan else None,
+            "reached": pages.reach(row.plan, signed_in(request)) if row.plan else None,
         },
     )
 

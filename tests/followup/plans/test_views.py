@@ -34,7 +34,7 @@ def page(browser, name: str, *args: object) -> str:
 def test_a_registry_without_drafts_says_so(cora: User, signed_in):
     shown = page(signed_in(cora), "plan_list")
     assert "Nobody is writing a plan." in shown
-    assert "Nobody is enrolled yet" in shown
+    assert "Nobody is enrolled at your sites yet" in shown
     assert "shipped with the registry" in shown
 
 
@@ -188,7 +188,7 @@ def test_the_second_person_sees_each_consequence_and_puts_it_in_force(riverside,
     assert "Disappears" in effects
     assert "20 Jan 2034" in effects
     done = press(second, "draft_put_in_force", reason="").content.decode()
-    assert "0 of 1 enrolled patients follow it" in done
+    assert "0 of 1 enrolled patients of your sites follow it" in done
     tasks.reach_everybody()
     assert visit_of(patient, "M48").state == "not_required"
     assert "all 1 enrolled patient" in page(second, "plan_list")

@@ -325,6 +325,7 @@ def test_a_draft_goes_when_it_is_thrown_away_when_the_form_is_saved_and_after_a_
         "name": "Newtown",
         "country": "GB",
         "time_zone": "Europe/London",
+        "idle_minutes": "15",
         "form_token": "one",
     }
     assert browser.post(FORM, site).status_code == 302
