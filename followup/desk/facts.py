@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
 
+from followup.desk.waiting import WHO_MAY_ANSWER
 from followup.neoplasia.models import NeoplasiaCheck, Neoplasm
 from followup.safety.models import AdverseEvent
 from followup.schedule.models import ContactAttempt, ContactMode, Visit, VisitQuerySet, WorkItem
@@ -77,6 +78,7 @@ def facts_of(patient: Patient, user: User, day: date) -> PatientFacts:
 def _work_of(patient: Patient, user: User) -> QuerySet[WorkItem]:
     """A title may speak of health: those who may not read it see what is meant for their role."""
     items = WorkItem.objects.visible_to(user).open().filter(patient=patient)
+    items = items.exclude(kind__in=[kind for kind, act in WHO_MAY_ANSWER.items() if not user.may(act)])
     if user.may("events.view", patient.site_id):
         return items
     return items.filter(role__in=[grant.role for grant in user.grants])

@@ -28,6 +28,7 @@ FACTS = (
     *("is_special_interest", "outcome", "relatedness_cells", "relatedness_procedure", "expectedness"),
     *("aware_at", "site_aware_at", "sponsor_received_at", "action_taken", "narrative", "event_ref"),
 )
+OF_A_DEATH = {"outcome", "end_date", "severity_grade", "is_serious", "seriousness_criteria"}
 RELATEDNESS_STRONGEST_FIRST = (
     *(Relatedness.CERTAIN, Relatedness.PROBABLE, Relatedness.POSSIBLE),
     *(Relatedness.CONDITIONAL, Relatedness.UNASSESSABLE, Relatedness.UNLIKELY),
@@ -63,11 +64,10 @@ def correct_event(
     *, event: AdverseEvent, facts: Mapping[str, Any], version: int, reason: str, by: User, now: datetime
 ) -> AdverseEvent:
     """Raises ChangedMeanwhile when `version` is no longer the stored one. That somebody died of it is never stopped by a
-    lock.
+    lock; what else the form changes is.
     """
     by.require("events.record", event.site_id)
-    is_death = facts.get("outcome") == Outcome.FATAL != event.outcome
-    with because(reason), past_locks() if is_death else nullcontext():
+    with because(reason), past_locks() if _only_tells_of_a_death(event, facts) else nullcontext():
         claim_version(event, version, withdrawn_at=None)
         if facts.get("severity_grade"):
             event.severity_received = ""
@@ -77,6 +77,12 @@ def correct_event(
         event.save()
         settle([event], now=now, by=by)
     return event
+
+
+def _only_tells_of_a_death(event: AdverseEvent, facts: Mapping[str, Any]) -> bool:
+    if facts.get("outcome") != Outcome.FATAL or event.outcome == Outcome.FATAL:
+        return False
+    return {name for name, value in facts.items() if getattr(event, name) != value} <= OF_A_DEATH
 
 
 def assess_event(

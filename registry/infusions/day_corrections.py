@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
+
 from registry.access.models import User
 from registry.audit.acting import because
 from registry.infusions.actions import NeedsApproval, correct_infusion, put_in_force
-from registry.infusions.effects import Effects
+from registry.infusions.effects import Effects, effects_of
 from registry.infusions.judging import DoseGiven
 from registry.infusions.models import DayCorrection, Infusion
 from registry.infusions.signals import day_correction_changed
@@ -36,11 +38,12 @@ def correct_or_ask(
         )
     except NeedsApproval as needed:
         rest = changes | {name: getattr(stored, name) for name in DAY}
-        if _differs(stored, rest, doses):
-            stored = correct_infusion(
-                infusion=stored, version=version, reason=reason, doses=doses, by=by, now=now, **rest
-            )
-        return _ask(stored, {name: changes[name] for name in DAY}, needed.effects, reason, by, now)
+        with transaction.atomic():  # the rest and the question, or neither
+            if _differs(stored, rest, doses):
+                stored = correct_infusion(
+                    infusion=stored, version=version, reason=reason, doses=doses, by=by, now=now, **rest
+                )
+            return _ask(stored, {name: changes[name] for name in DAY}, needed.effects, reason, by, now)
     return None
 
 
@@ -54,6 +57,8 @@ def _ask(
     infusion: Infusion, day: dict[str, Any], effects: Effects, reason: str, by: User, now: datetime
 ) -> DayCorrection:
     waiting = DayCorrection.objects.select_for_update().filter(infusion=infusion, state=State.ASKED)
+    if same := waiting.filter(asked_by=by, version=infusion.version, reason=reason, **day).first():
+        return same  # the form was sent twice
     if waiting.exists():
         raise NotAccepted(
             "infused_on", "Another day of this infusion waits for a coordinator already. Take it back first."
@@ -78,6 +83,7 @@ def approve(*, correction: DayCorrection, reason: str, by: User, now: datetime) 
         raise NotAccepted(
             "", "The infusion was corrected since this was asked. Refuse it, so that it is looked at again."
         )
+    _look_again(correction, infusion, by, now)
     words = f"{correction.reason} (asked by {correction.asked_by}, approved by {by}{f': {reason}' if reason else ''})"
     with because(words):
         _decide(correction, State.APPROVED, reason, by, now)
@@ -85,6 +91,25 @@ def approve(*, correction: DayCorrection, reason: str, by: User, now: datetime) 
             infusion=infusion, version=correction.version, reason=words, doses=_doses(infusion), by=by, now=now,
             changes={name: getattr(correction, name) for name in DAY},
         )  # fmt: skip
+
+
+def _look_again(correction: DayCorrection, infusion: Infusion, by: User, now: datetime) -> None:
+    """What was signed or locked since this was asked is touched as well, and whoever approves is to see it first."""
+
+    def trial() -> None:
+        copy = Infusion.objects.select_related("patient__site", "site").get(pk=infusion.pk)
+        put_in_force(
+            infusion=copy, version=correction.version, reason=correction.reason, doses=_doses(infusion), by=by, now=now,
+            changes={name: getattr(correction, name) for name in DAY},
+        )  # fmt: skip
+
+    found = effects_of(trial, patient=infusion.patient)
+    if "\n".join(found.touched) != correction.touched:
+        correction.touched, correction.follows = "\n".join(found.touched), "\n".join(found.follows)
+        correction.save(update_fields=["touched", "follows"])
+        raise NotAccepted(
+            "", "What it touches has changed since it was asked: see the list, and decide again."
+        )
 
 
 def refuse(*, correction: DayCorrection, reason: str, by: User, now: datetime) -> None:

@@ -32,10 +32,10 @@ def day_correction_list(request: HttpRequest) -> HttpResponse:
     rows = DayCorrection.objects.visible_to(signed_in(request)).select_related(
         "patient", "site", "asked_by", "decided_by"
     )
-    found = list(rows.order_by("-pk")[:SHOWN])
+    asked = DayCorrection.State.ASKED
     context = frame(request, "infusions:day_correction_list") | {
-        "waiting_lines": [_line(one) for one in found if one.state == DayCorrection.State.ASKED],
-        "decided_lines": [_line(one) for one in found if one.state != DayCorrection.State.ASKED],
+        "waiting_lines": [_line(one) for one in rows.filter(state=asked).order_by("-pk")],
+        "decided_lines": [_line(one) for one in rows.exclude(state=asked).order_by("-pk")[:SHOWN]],
     }
     return render(request, "infusions/day_correction_list.html", context)
 

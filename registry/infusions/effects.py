@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import models, transaction
 
@@ -84,8 +83,10 @@ def _what_followed(patient: Patient, newest: int) -> Iterator[str]:
     blinded = Registry.current().blinded
     for entry, step in zip(entries, steps(entries), strict=True):
         model = model_of(entry.table_name)
+        if model is Query and blinded and _tells_of_product(entry):
+            continue  # that a lot had expired on one day and not on another would tell the lot
         if entry.action == "insert" and model is Query:
-            yield _question(json.loads(entry.new), blinded)
+            yield str(json.loads(entry.new)["reason"])
         told = [one for one in step.changes if one.field not in NOT_TOLD]
         if entry.action == "update" and told and model is not None:
             row = model._base_manager.filter(pk=entry.row_id).first()
@@ -93,6 +94,6 @@ def _what_followed(patient: Patient, newest: int) -> Iterator[str]:
             yield f"{step.record.capitalize()} {row}: {words}"
 
 
-def _question(row: dict[str, Any], blinded: bool) -> str:
-    hidden = blinded and asks_about_product(row["record"], row["rule"])
-    return "A question about the product" if hidden else str(row["reason"])
+def _tells_of_product(entry: AuditEntry) -> bool:
+    asked = Query.objects.get(pk=entry.row_id)
+    return asks_about_product(asked.record, asked.rule)

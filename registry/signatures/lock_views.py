@@ -24,7 +24,7 @@ from registry.signatures.forms import DecideForm, LockForm, UnlockForm
 from registry.signatures.lock_models import RecordLock, UnlockRequest
 from registry.signatures.locks import state_of
 from registry.signatures.pages import frame, render_at
-from registry.signatures.signable import Signable, content_of, signable_named
+from registry.signatures.signable import Signable, content_of, signable_named, signables
 from registry.signatures.states import standing_of
 
 SHOWN = 200
@@ -100,11 +100,11 @@ def unlock(request: HttpRequest, pk: int) -> HttpResponse:
 def lock_list(request: HttpRequest) -> HttpResponse:
     """What waits for a decision first; below it, what is locked now, and what was decided."""
     user, now = signed_in(request), clock.now()
-    requests = _within(
-        user, UnlockRequest.objects.select_related("lock__locked_by", "asked_by", "decided_by")
-    )
-    lines = [_line(one, row, user, now) for one, row in requests]
-    locked = _within(user, RecordLock.objects.filter(unlocked_at=None).select_related("locked_by"))
+    requests = UnlockRequest.objects.select_related("lock__locked_by", "asked_by", "decided_by")
+    undecided = models.Q(decision="") | models.Q(effective_at__isnull=False, lock__unlocked_at=None)
+    found = [*_within(user, requests.filter(undecided)), *_within(user, requests.exclude(undecided), SHOWN)]
+    lines = [_line(one, row, user, now) for one, row in found]
+    locked = _within(user, RecordLock.objects.filter(unlocked_at=None).select_related("locked_by"), SHOWN)
     context = settings_frame(request, "signatures:lock_list") | {
         "waiting_lines": [line for line in lines if line["is_open"]],
         "decided_lines": [line for line in lines if not line["is_open"]],
@@ -115,9 +115,15 @@ def lock_list(request: HttpRequest) -> HttpResponse:
     return render(request, "signatures/lock_list.html", context)
 
 
-def _within(user: User, rows: models.QuerySet[Any]) -> list[tuple[Any, models.Model]]:
+def _within(
+    user: User, rows: models.QuerySet[Any], at_most: int | None = None
+) -> list[tuple[Any, models.Model]]:
     """With their records, of those this person may see. A record that was transferred is its new site's."""
-    newest = list(rows.order_by("-pk")[:SHOWN])
+    theirs = models.Q(pk__in=[])
+    for kind in [one for one in signables() if one.may_be_locked]:
+        seen = kind.visible(user, "records.locked").order_by().values("pk")
+        theirs |= models.Q(record=kind.label, row_pk__in=seen)
+    newest = list(rows.filter(theirs).order_by("-pk")[:at_most])
     by_label: dict[str, set[int]] = defaultdict(set)
     for one in newest:
         by_label[one.record].add(one.row_pk)

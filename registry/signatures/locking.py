@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.core.exceptions import PermissionDenied
-from django.db import models
+from django.db import models, transaction
 
 from registry.access.models import Registry, User
 from registry.audit.acting import because
@@ -66,7 +66,10 @@ def lock_record(
         return lock
 
     with because(reason):
-        return create_once(RecordLock, form_token, make, record=signable.label, row_pk=row.pk)
+        lock = create_once(RecordLock, form_token, make, record=signable.label, row_pk=row.pk)
+    if lock.unlocked_at is not None:
+        raise NotAccepted("", "This form was used already, and the record was unlocked since. Open it again.")
+    return lock
 
 
 # Unlocking -------------------------------------------------------------------------------------------------------
@@ -133,7 +136,10 @@ def settle_unlocks(*, now: datetime) -> int:
     ).select_related("lock")
     done = 0
     for request in due.order_by("pk"):
-        with because(request.decision_reason):
+        with because(request.decision_reason), transaction.atomic():
+            RecordLock.objects.select_for_update().get(pk=request.lock_id)
+            if not due.filter(pk=request.pk).exists():
+                continue  # stopped meanwhile
             done += _take_off(request, now=now)
         _told(request, now)
     return done

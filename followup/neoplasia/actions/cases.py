@@ -21,7 +21,7 @@ from followup.safety.actions import record_event
 from followup.safety.models import AdverseEvent
 from registry import partial_dates
 from registry.access.models import User
-from registry.audit.acting import because
+from registry.audit.acting import because, past_locks
 from registry.clock import local_date
 from registry.patients.models import Patient
 from registry.saving import NotAccepted, claim_version, create_once, made_by
@@ -163,7 +163,7 @@ def reopen(*, case: Neoplasm, version: int, reason: str, by: User, now: datetime
     by.require("neoplasia.close", case.site_id)
     if case.is_open:
         raise NotAccepted("status", "This case is open already.")
-    with because(reason):
+    with because(reason), past_locks():  # the hold on infusions returns, whoever locked the record
         claim_version(case, version)
         case.status = Neoplasm.Status.WORK_UP
         case.closed_on = case.closed_by = None
@@ -191,10 +191,11 @@ def record_case_event(*, case: Neoplasm, by: User, now: datetime) -> AdverseEven
         "narrative": f"{case.case_ref}: topography {case.topography}, morphology {case.morphology}.",
     }
     event = record_event(patient=case.patient, facts=facts, by=by, now=now)
-    claim_version(case, case.version)
-    case.adverse_event = event
-    _check_and_save(case)
-    follow_on.settle(case, now=now, by=by)
+    with past_locks():  # a report is never held up by a lock
+        claim_version(case, case.version)
+        case.adverse_event = event
+        _check_and_save(case)
+        follow_on.settle(case, now=now, by=by)
     return event
 
 

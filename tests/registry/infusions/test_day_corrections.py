@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,12 +15,14 @@ from django.urls import reverse
 
 from followup.schedule.models import Visit, WorkItem
 from registry import clock
-from registry.access.models import Site, User
+from registry.access.models import Registry, Site, User
 from registry.audit.acting import acting_as
 from registry.audit.models import AuditEntry
 from registry.infusions import day_corrections
 from registry.infusions.actions import NeedsApproval, correct_infusion
+from registry.infusions.effects import effects_of
 from registry.infusions.models import DayCorrection, Infusion
+from registry.patients.queries import QueryFacts, close_queries, open_queries, record_of
 from registry.saving import ChangedMeanwhile, NotAccepted
 from registry.signatures import locking
 from registry.signatures.models import RecordLock
@@ -27,6 +30,7 @@ from registry.signatures.signable import content_of
 from registry.signatures.states import standing_of
 from tests.cast import NOW, person
 from tests.followup.schedule.scene import INFUSED, visit_of
+from tests.registry.signatures.lock_scene import locked
 from tests.registry.signatures.records import MAKERS, signed
 
 FAR, NEAR = date(2030, 3, 10), date(2030, 1, 21)
@@ -162,8 +166,11 @@ def test_a_refusal_says_why_and_the_day_stays(
 
 def test_one_waits_at_a_time_and_is_taken_back(infusion: Infusion, ines: User, signed_in: Any) -> None:
     waits = asked(infusion, ines)
+    assert move(infusion, FAR, ines) == waits, "the form sent twice asks once"
     with pytest.raises(NotAccepted, match="waits for a coordinator already"):
-        move(infusion, FAR, ines)
+        move(infusion, FAR + timedelta(days=1), ines, premedication="none")
+    infusion.refresh_from_db()
+    assert (infusion.version, infusion.premedication) == (1, ""), "nothing is stored by halves"
     answer = signed_in(ines).post(reverse("infusions:day_correction_take_back", args=[waits.pk]))
     assert answer.status_code == 302
     assert DayCorrection.objects.get().state == "taken_back"
@@ -174,6 +181,39 @@ def test_what_changed_since_is_looked_at_again(infusion: Infusion, ines: User, c
     Infusion.objects.update(version=5)
     with acting_as(cora), pytest.raises(NotAccepted, match="corrected since"):
         day_corrections.approve(correction=waits, reason="", by=cora, now=NOW)
+
+
+def test_what_was_locked_since_is_seen_before_it_is_approved(
+    infusion: Infusion, visit: Visit, riverside: Site, ines: User, cora: User
+) -> None:
+    waits = asked(infusion, ines)
+    locked(visit, person("mia", "site_manager", riverside))
+    with acting_as(cora):
+        with pytest.raises(NotAccepted, match="changed since it was asked"):
+            day_corrections.approve(correction=waits, reason="", by=cora, now=NOW)
+        waits.refresh_from_db()
+        assert "Visit M3: signed by Ines, locked by Mia" in waits.touched
+        day_corrections.approve(correction=waits, reason="", by=cora, now=NOW)
+    assert DayCorrection.objects.get().state == "approved"
+
+
+def test_in_a_blinded_protocol_another_day_tells_nothing_of_the_lot(infusion: Infusion, ines: User) -> None:
+    about = QueryFacts(
+        "deviation", "lot_expired", record_of(infusion), "Lot RED-7 had expired", infusion.patient_id, infusion.site_id
+    )  # fmt: skip
+    Registry.objects.update_or_create(defaults={"blinded": True})
+
+    def settled_and_asked() -> None:
+        close_queries(rule="lot_expired", records=[record_of(infusion)], now=NOW, because="Another day")
+        open_queries(
+            [replace(about, rule="lot_not_released", reason="Lot RED-7 was released later")], now=NOW
+        )
+
+    with acting_as(ines):
+        open_queries([about], now=NOW)
+        assert effects_of(settled_and_asked, patient=infusion.patient).follows == []
+        Registry.objects.update(blinded=False)
+        assert "RED-7" in "".join(effects_of(settled_and_asked, patient=infusion.patient).follows)
 
 
 # Pages -------------------------------------------------------------------------------------------------------

@@ -13,6 +13,9 @@ from followup.labs.actions import Collection, Entry, correct_result, record_resu
 from followup.labs.models import LabResult
 from followup.labs.resources import LabResource
 from followup.neoplasia.actions import add_work_up_note
+from followup.neoplasia.actions.assessing import assess_neoplasm
+from followup.neoplasia.actions.cases import record_case_event, reopen
+from followup.neoplasia.models import Neoplasm
 from followup.safety.actions import correct_event
 from followup.safety.models import AdverseEvent, EventAssessment
 from followup.schedule.models import Visit, VisitAssessment
@@ -251,6 +254,40 @@ def test_a_death_by_the_locked_event_is_recorded(riverside: Site, ines: User, mi
     assert AdverseEvent.objects.get().outcome == "fatal"
     with acting_as(nora), pytest.raises(RecordLocked):
         correct_event(event=event, **given | {"facts": {"term": "Chills"}, "version": event.version})
+
+
+def test_a_death_does_not_carry_other_changes_past_the_lock(
+    riverside: Site, ines: User, mia: User, nora: User
+) -> None:
+    event = MAKERS["safety.adverseevent"](riverside, ines)
+    signed(event, ines)
+    locked(event, mia)
+    with acting_as(nora), pytest.raises(RecordLocked):
+        correct_event(
+            event=event, facts={"outcome": "fatal", "term": "Chills"}, version=event.version, reason="Died", by=nora, now=NOW
+        )  # fmt: skip
+
+
+def test_a_locked_neoplasm_is_reported_assessed_and_reopened_all_the_same(
+    riverside: Site, ines: User, mia: User, sami: User
+) -> None:
+    case = MAKERS["neoplasia.neoplasm"](riverside, ines)
+    signed(case, ines)
+    locked(case, mia)
+    with acting_as(ines):
+        assert record_case_event(case=case, by=ines, now=NOW).is_serious
+    case.refresh_from_db()
+    verdict = {
+        "relatedness_cells": "possible",
+        "relatedness_procedure": "unlikely",
+        "expectedness": "unexpected",
+    }
+    with acting_as(sami):
+        assess_neoplasm(case=case, verdict=verdict, version=case.version, reason="Board", by=sami, now=NOW)
+    case.refresh_from_db()
+    with acting_as(ines):
+        reopen(case=case, version=case.version, reason="New pathology", by=ines, now=NOW)
+    assert Neoplasm.objects.get(pk=case.pk).is_open
 
 
 def test_withdrawal_and_erasure_are_not_stopped(visit: Visit, ines: User, cora: User) -> None:
