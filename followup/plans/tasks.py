@@ -4,8 +4,10 @@ from celery import shared_task
 
 from followup.schedule.actions import repair_plans
 from registry import clock
+from registry.backups import unfinished
 
 
 @shared_task(ignore_result=True)
 def reach_everybody() -> None:
+    unfinished.refuse()
     repair_plans(clock.now())

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from followup.schedule.actions.differences import is_retired
 from followup.schedule.actions.planning import plan_visits
+from followup.schedule.actions.plans import current_plan
 from followup.schedule.models import Visit
 from registry.access.models import User
 from registry.audit.acting import because
@@ -33,7 +34,7 @@ def reopen(*, visit: Visit, reason: str, by: User, now: datetime, version: int) 
     by.require("visits.excuse", visit.site_id)
     if visit.state == Visit.State.PLANNED:
         raise NotAccepted("", "The visit is open already.")
-    if is_retired(visit):
+    if is_retired(visit) or _would_be_retired(visit):
         raise NotAccepted(
             "",
             "The follow-up plan does not ask for this visit any more. What was held is recorded as a visit outside the plan.",
@@ -48,6 +49,14 @@ def reopen(*, visit: Visit, reason: str, by: User, now: datetime, version: int) 
         plan_visits([visit.patient_id], now=now)
     visit.refresh_from_db()
     return visit
+
+
+def _would_be_retired(visit: Visit) -> bool:
+    """One of an older version, never begun, that the version in force does not ask for: planning would close it at once."""
+    if visit.actual_date is not None or visit.timepoint is None:
+        return False
+    plan = current_plan()
+    return visit.timepoint.plan_id != plan.row.pk and visit.visit_code not in plan.timepoints
 
 
 def _close(visit: Visit, state: str, reason: str, version: int) -> Visit:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from django.db.models import F
+from django.db.models import F, Q
 
 from followup.schedule.actions.deviations import judge_window
 from followup.schedule.actions.differences import (
@@ -42,7 +42,6 @@ DATES = (
     "window_closes",
     "neoplasia_check",
 )
-STATE = ("state", "state_reason")
 
 
 @dataclass
@@ -72,6 +71,7 @@ class _Changes:
     renumbered: list[Visit] = field(default_factory=list)
     judged: list[Visit] = field(default_factory=list)
     retired: list[Visit] = field(default_factory=list)
+    again: list[Visit] = field(default_factory=list)  # retired by a version of before, asked for by this one
     other_parts: list[Visit] = field(default_factory=list)
     until: dict[int, date | None] = field(default_factory=dict)  # patient: day up to which it is planned
 
@@ -83,13 +83,12 @@ def plan_visits(patient_ids: Iterable[int], *, now: datetime) -> Planned:
     Visits held or missed keep their dates; whether they were inside the
     window is judged again.
     """
-    plan = current_plan()
     total = Planned()
     ids = sorted(set(patient_ids))
     for batch in batches(ids, PATIENTS_AT_A_TIME):
         with past_locks():
-            total += _plan_batch(plan, batch, now)
-        note_infusions(batch)
+            total += _plan_batch(batch, now)
+            note_infusions(batch)
         apply_status(batch)
     return total
 
@@ -108,9 +107,10 @@ def note_infusions(patient_ids: Iterable[int]) -> None:
     Visit.objects.filter(pk__in=[row.visit_id for row in done]).update(version=F("version") + 1)
 
 
-def _plan_batch(plan: LoadedPlan, patient_ids: list[int], now: datetime) -> Planned:
-    # One planner at a time for a patient; the visits are read after the lock is held.
+def _plan_batch(patient_ids: list[int], now: datetime) -> Planned:
+    # One planner at a time for a patient; the plan and the visits are read after the lock is held.
     list(Patient.objects.select_for_update().filter(pk__in=patient_ids).order_by("pk").values_list("pk"))
+    plan = current_plan()
     changes, own = _Changes(), OwnWindows()
     parts = _parts_by_timepoint()
     for person in people(patient_ids, now):
@@ -135,6 +135,8 @@ def _lay_against(
     for visit, wanted in found.ahead:
         before = visit.timepoint_id
         _number(visit, wanted, changes)
+        if is_retired(visit):
+            changes.again.append(visit)
         if _move(plan, visit, wanted):
             changes.moved.append(visit)
             if parts.get(before) != parts.get(visit.timepoint_id):
@@ -146,9 +148,7 @@ def _lay_against(
         _judge(visit, wanted if is_of_this else own.of(person, visit), changes)
     for visit in found.held_before:
         _judge(visit, own.of(person, visit), changes)
-    for visit in found.left:
-        visit.state, visit.state_reason = Visit.State.NOT_REQUIRED, f"{BY_PLAN}{plan.row}"
-        changes.retired.append(visit)
+    changes.retired += found.left
     has_more = any(each.is_for_life for each in plan.rules.timepoints)
     changes.until[person.patient_id] = person.planned_until if has_more else None
 
@@ -173,11 +173,8 @@ def _fresh(plan: LoadedPlan, person: Person, wanted: PlannedVisit) -> Visit:
 def _move(plan: LoadedPlan, visit: Visit, wanted: PlannedVisit) -> bool:
     """Whether the visit changed: its dates, or that it is asked for again."""
     columns = _columns(plan, wanted)
-    was_retired = is_retired(visit)
-    if not was_retired and all(getattr(visit, name) == columns[name] for name in DATES):
+    if not is_retired(visit) and all(getattr(visit, name) == columns[name] for name in DATES):
         return False
-    if was_retired:
-        visit.state, visit.state_reason = Visit.State.PLANNED, ""
     for name in DATES:
         setattr(visit, name, columns[name])
     return True
@@ -211,8 +208,10 @@ def _judge(visit: Visit, wanted: PlannedVisit | None, changes: _Changes) -> None
 
 def _store(plan: LoadedPlan, changes: _Changes, now: datetime) -> None:
     _renumber(changes.renumbered)
-    _bulk_update(changes.moved, [*(name.removesuffix("_id") for name in DATES), *STATE])
-    _bulk_update(changes.retired, [*STATE])
+    _change_state(plan, changes)
+    if changes.moved:
+        dates = [name.removesuffix("_id") for name in DATES]
+        Visit.objects.not_finished().bulk_update(changes.moved, dates, batch_size=PATIENTS_AT_A_TIME)
     _bulk_update(changes.judged, ["out_of_window"])
     created = Visit.objects.bulk_create(changes.new, batch_size=ROWS_AT_A_TIME)
     for some in batches(_assessments(plan, [*created, *changes.other_parts]), ROWS_AT_A_TIME):
@@ -220,6 +219,20 @@ def _store(plan: LoadedPlan, changes: _Changes, now: datetime) -> None:
     _settle_parts(plan, changes.other_parts)
     judge_window(changes.judged, now=now)
     _note_followed(plan, changes.until)
+
+
+def _change_state(plan: LoadedPlan, changes: _Changes) -> None:
+    """People record visits without the planner's lock: one that was held or settled since it was read stays as they left it."""
+    ahead = Q(state=Visit.State.PLANNED, actual_date=None)
+    _set_state(changes.retired, ahead, Visit.State.NOT_REQUIRED, f"{BY_PLAN}{plan.row}")
+    by_plan = Q(state=Visit.State.NOT_REQUIRED, state_reason__startswith=BY_PLAN)
+    _set_state(changes.again, by_plan, Visit.State.PLANNED, "")
+
+
+def _set_state(visits: list[Visit], still: Q, state: str, reason: str) -> None:
+    for batch in batches([visit.pk for visit in visits]):
+        rows = Visit.objects.filter(still, pk__in=batch)
+        rows.update(state=state, state_reason=reason, version=F("version") + 1)
 
 
 def _renumber(visits: list[Visit]) -> None:
@@ -255,11 +268,14 @@ def _settle_parts(plan: LoadedPlan, visits: list[Visit]) -> None:
             elif stands == state.NOT_APPLICABLE and reason.startswith(BY_PLAN) and code in codes[visit_id]:
                 asked.append(pk)
     for batch in batches(dropped):
-        VisitAssessment.objects.filter(pk__in=batch).update(
+        VisitAssessment.objects.filter(pk__in=batch, state=state.PENDING).update(
             state=state.NOT_APPLICABLE, reason=f"{BY_PLAN}{plan.row}"
         )
     for batch in batches(asked):
-        VisitAssessment.objects.filter(pk__in=batch).update(state=state.PENDING, reason="")
+        rows = VisitAssessment.objects.filter(
+            pk__in=batch, state=state.NOT_APPLICABLE, reason__startswith=BY_PLAN
+        )
+        rows.update(state=state.PENDING, reason="")
 
 
 def _note_followed(plan: LoadedPlan, until: dict[int, date | None]) -> None:

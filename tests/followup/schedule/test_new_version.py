@@ -3,12 +3,15 @@
 from datetime import date, timedelta
 
 import pytest
+from django.db import connection
 
+from followup.plans.tasks import reach_everybody
 from followup.schedule.actions import load_plan, plan_visits, reopen, repair_plans, repairing
 from followup.schedule.models import FollowedPlan, FollowUpPlan, Visit, VisitAssessment
 from followup.schedule.plan_file import DEFAULT_PLAN_PATH
 from registry.access.models import User
 from registry.audit.models import AuditEntry
+from registry.backups import unfinished
 from registry.infusions.models import Infusion
 from registry.patients.models import Query
 from registry.saving import NotAccepted
@@ -126,6 +129,59 @@ def test_a_visit_the_plan_left_out_is_not_reopened_by_hand(riverside, nora: User
     visit = visit_of(patient, "M9")
     with pytest.raises(NotAccepted, match="does not ask for this visit any more"):
         reopen(visit=visit, reason="Wanted", by=nora, now=NOW, version=visit.version)
+
+
+def test_a_visit_missed_before_the_plan_left_it_out_is_not_reopened_by_hand(riverside, nora: User):
+    patient = planned(riverside)
+    Visit.objects.filter(visit_code="M9").update(state="missed", state_reason="Away")
+    follow(version(2, without="M9"))
+    visit = visit_of(patient, "M9")
+    with pytest.raises(NotAccepted, match="does not ask for this visit any more"):
+        reopen(visit=visit, reason="Wanted", by=nora, now=NOW, version=visit.version)
+    visit.refresh_from_db()
+    assert visit.state == "missed"
+
+
+def test_what_is_recorded_while_a_version_reaches_the_patient_stays_recorded(riverside):
+    """Between reading and writing, people record visits left out, taken up again and moved, and their parts."""
+    patient = planned(riverside)
+    was = '"interview", "hypoglycaemia_count", "adverse_events",\n]'
+    follow(version(2, without="M9").replace(was, was.replace('"hypoglycaemia_count", ', "")))
+
+    def hold_visits():
+        for visit in Visit.objects.filter(visit_code__in=["M6", "M9", "M12"]):
+            Visit.objects.filter(pk=visit.pk).update(
+                state="done", actual_date=visit.target_date, state_reason=""
+            )
+
+    parts = VisitAssessment.objects.filter(
+        visit=visit_of(patient, "D1"), code__in=["interview", "hypoglycaemia_count"]
+    )
+    meanwhile = {
+        'UPDATE "schedule_visit" ': hold_visits,
+        'UPDATE "schedule_visitassessment" ': lambda: parts.update(state="done", reason=""),
+    }
+
+    def just_before(execute, sql, params, many, context):
+        for start in [each for each in meanwhile if sql.startswith(each)]:
+            meanwhile.pop(start)()
+        return execute(sql, params, many, context)
+
+    text = version(3, without="M6").replace("value = 12, unit", "value = 13, unit")
+    with connection.execute_wrapper(just_before):
+        follow(text.replace(was, was.replace('"interview", ', "")))
+    assert not meanwhile
+    for code in ("M6", "M9", "M12"):
+        visit = visit_of(patient, code)
+        assert (visit.state, visit.state_reason, visit.actual_date) == ("done", "", visit.target_date)
+    assert set(parts.values_list("state", flat=True)) == {"done"}
+
+
+def test_nobody_is_reached_in_a_registry_that_is_half_restored():
+    unfinished.begin("digest")
+    with pytest.raises(unfinished.RestoreUnfinished):
+        reach_everybody()
+    unfinished.end()
 
 
 def test_everybody_is_reached_also_those_with_nothing_left_to_do(riverside):
