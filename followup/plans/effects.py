@@ -42,12 +42,14 @@ class Effect:
 @dataclass
 class OfPatient:
     """`fixed`: visits held, missed, not required or signed, which stay as they are; `same`: ahead and untouched;
-    `too_late`: what the plan adds for days that are over, which nobody is asked for.
+    `kept`: those the plan leaves out that stay open until a person settles them; `too_late`: what the plan adds for days
+    that are over, which nobody is asked for.
     """
 
     patient_id: int
     effects: list[Effect] = field(default_factory=list)
     fixed: int = 0
+    kept: int = 0
     same: int = 0
     too_late: int = 0
 
@@ -57,12 +59,14 @@ class InAll:
     patients: int = 0
     touched: int = 0
     fixed: int = 0
+    kept: int = 0
     too_late: int = 0
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(WORDS, 0))
 
     def add(self, one: OfPatient) -> None:
         self.patients += 1
         self.fixed += one.fixed
+        self.kept += one.kept
         self.too_late += one.too_late
         self.touched += bool(one.effects)
         for effect in one.effects:
@@ -102,15 +106,18 @@ def _of(plan: Plan, person: Person, timepoints: dict[int, Timepoint]) -> OfPatie
     rest = [
         visit for visit in person.visits.values() if visit.pk not in kept | gone and not is_retired(visit)
     ]
-    one.fixed, one.too_late = len(rest), len(found.too_late)
+    one.kept, one.too_late = len(found.kept), len(found.too_late)
+    one.fixed = len(rest) - one.kept
     one.effects.sort(key=lambda effect: (effect.was or effect.now or date.max, effect.code))
     return one
 
 
 def _ahead(visit: Visit, wanted: PlannedVisit, label: str, assessments: tuple[str, ...]) -> Effect | None:
     name = _name(label, wanted.sequence)
-    if is_retired(visit):
-        return Effect(APPEARS, wanted.code, name, now=wanted.target, detail="again")
+    if visit.state == Visit.State.NOT_REQUIRED:
+        return Effect(
+            APPEARS, wanted.code, name, now=wanted.target, detail="again" if is_retired(visit) else ""
+        )
     if visit.target_date != wanted.target:
         return Effect(MOVES, wanted.code, name, visit.target_date, wanted.target)
     if (visit.window_opens, visit.window_closes) != (wanted.opens, wanted.closes):

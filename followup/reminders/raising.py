@@ -150,15 +150,21 @@ def candidates(site: Site, plan: SitePlan, on: date) -> list[int]:
     planned = Visit.objects.not_finished().filter(
         site=site, timepoint__isnull=False, target_date__lte=horizon
     )
-    near = planned.order_by().values_list("pk", "timepoint_id", *COLUMNS.values())
+    near = planned.order_by().values_list("pk", "timepoint_id", "created_on", *COLUMNS.values())
     standing, found = _standing(site)
     latest = {pk: _latest(line.steps, on) for pk, line in plan.lines.items()}
     silent: list[int] = []
-    for pk, timepoint, target, *window in near.iterator(CHUNK):
+    for pk, timepoint, created_on, target, *window in near.iterator(CHUNK):
+        if (
+            timepoint not in latest
+        ):  # of a version put in force since the plan was read: the next sweep takes it
+            standing.pop(pk, None)
+            continue
         days = target, *(day or target for day in window)
         reached = next((rank for rank, column, day in latest[timepoint] if days[column] <= day), NOTHING)
         rank, told_of = standing.pop(pk, (NOTHING, None))
-        if rank < reached or (told_of is not None and told_of != target):
+        was_late = told_of is None and days[-1] < min(on, created_on)
+        if rank < reached or was_late or (told_of is not None and told_of != target):
             found.add(pk)
         elif told_of is None:
             silent.append(pk)
@@ -218,7 +224,9 @@ def _wish(visit: Planned, plan: SitePlan, over: Reach | None, rows: list[Told], 
     open_rows = [row for row in rows if row.is_open]
     if over is not None:
         return _with(wish, close=open_rows, because=over.reason) if open_rows else None
-    line = plan.lines[visit.timepoint_id]
+    line = plan.lines.get(visit.timepoint_id)
+    if line is None:
+        return None
     generation, current = _generation(rows, visit.target_date, line)
     step = _step(visit, visit.target_date, line, on, [row.step for row in current])
     if step:

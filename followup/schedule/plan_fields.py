@@ -1,6 +1,7 @@
 """Fields of a plan's text, one by one: each is what it must be, or the refusal names it."""
 
 import re
+from collections import Counter
 from typing import Any
 
 WORD = re.compile(r"[a-z][a-z0-9_-]{0,29}")
@@ -83,6 +84,6 @@ def only_keys(table: dict[str, Any], allowed: set[str], where: str) -> None:
 
 
 def no_repeats(values: list[Any], what: str) -> None:
-    repeated = next((value for value in values if values.count(value) > 1), None)
+    repeated = next((value for value, times in Counter(values).items() if times > 1), None)
     if repeated is not None:
         raise PlanError(f"{what} {repeated} appears more than once")

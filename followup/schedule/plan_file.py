@@ -41,6 +41,7 @@ LAST_YEAR = 80  # nobody treated as an adult needs a visit so many years later
 MAX_CHARACTERS = 100_000
 MAX_LINE = 1_000
 MAX_TIMEPOINTS = 200
+MAX_VISITS = 500  # a yearly timepoint stands for one each year
 MAX_DAYS = {"day": 36_500, "week": 5_200, "month": 1_200, "year": 100}
 CODE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,11}")
 
@@ -148,6 +149,11 @@ def parse_plan(text: str, *, is_draft: bool = False) -> Plan:
     lines = tuple(
         _each(text, document, "timepoint", lambda row: _timepoint(row, known, default_steps), at_least=not is_draft)
     )  # fmt: skip
+    if len(lines) > MAX_TIMEPOINTS:
+        raise PlanError(f"plan file: it has {len(lines)} timepoints; {MAX_TIMEPOINTS} are the most")
+    visits = sum(len(line.years) for line in lines)
+    if visits > MAX_VISITS:
+        raise PlanError(f"plan file: its timepoints stand for {visits} visits; {MAX_VISITS} are the most")
     plan = Plan(
         code=word(head, "code", "[plan]"),
         title=text_of(head, "title", "[plan]", 120),
@@ -158,8 +164,6 @@ def parse_plan(text: str, *, is_draft: bool = False) -> Plan:
         reminders=default_steps,
     )
     no_repeats([timepoint.code for timepoint in plan.timepoints], "timepoint")
-    if len(lines) > MAX_TIMEPOINTS:
-        raise PlanError(f"plan file: it has {len(lines)} timepoints; {MAX_TIMEPOINTS} are the most")
     return plan
 
 

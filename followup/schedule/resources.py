@@ -9,7 +9,7 @@ from datetime import date
 from typing import ClassVar
 
 from followup.schedule.actions.deviations import OUT_OF_WINDOW, visit_query
-from followup.schedule.actions.differences import is_retired
+from followup.schedule.actions.differences import is_retired, was_too_late
 from followup.schedule.actions.plans import plan_in_force
 from followup.schedule.actions.recording import verdict
 from followup.schedule.actions.status import BY_STATUS
@@ -235,7 +235,9 @@ def _visits(patient_ids: list[int]) -> defaultdict[int, list[Visit]]:
 def _is_open(visit: Visit) -> bool:
     """Waiting to be held. What a status or a newer plan closed may still have happened; what a person closed stays."""
     closed_by_status = visit.state == Visit.State.NOT_REQUIRED and visit.state_reason.startswith(BY_STATUS)
-    waiting = visit.state == Visit.State.PLANNED or closed_by_status or is_retired(visit)
+    waiting = (
+        visit.state == Visit.State.PLANNED or closed_by_status or is_retired(visit) or was_too_late(visit)
+    )
     return bool(visit.visit_code) and waiting and visit.actual_date is None
 
 

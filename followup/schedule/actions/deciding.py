@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from followup.schedule.actions.differences import is_retired
+from followup.schedule.actions.differences import is_kept, is_retired
 from followup.schedule.actions.planning import plan_visits
 from followup.schedule.actions.plans import current_plan
 from followup.schedule.models import Visit
@@ -34,7 +34,7 @@ def reopen(*, visit: Visit, reason: str, by: User, now: datetime, version: int) 
     by.require("visits.excuse", visit.site_id)
     if visit.state == Visit.State.PLANNED:
         raise NotAccepted("", "The visit is open already.")
-    if is_retired(visit) or _would_be_retired(visit):
+    if is_retired(visit) or _would_be_retired(visit, now):
         raise NotAccepted(
             "",
             "The follow-up plan does not ask for this visit any more. What was held is recorded as a visit outside the plan.",
@@ -51,9 +51,9 @@ def reopen(*, visit: Visit, reason: str, by: User, now: datetime, version: int) 
     return visit
 
 
-def _would_be_retired(visit: Visit) -> bool:
-    """One of an older version, never begun, that the version in force does not ask for: planning would close it at once."""
-    if visit.actual_date is not None or visit.timepoint is None:
+def _would_be_retired(visit: Visit, now: datetime) -> bool:
+    """One of an older version that the version in force does not ask for: planning would close it at once."""
+    if visit.timepoint is None or is_kept(visit, local_date(now, visit.site.time_zone)):
         return False
     plan = current_plan()
     return visit.timepoint.plan_id != plan.row.pk and visit.visit_code not in plan.timepoints

@@ -48,7 +48,7 @@ class Person:
 class Differences:
     """`ahead`: visits still to be held, with what is asked of them now; `settled`: those held, missed or not required,
     which stay where they are; `too_late`: those that a new version adds for days that are over; `left`: those still to
-    be held that an older version asked for and this one does not;
+    be held that an older version asked for and this one does not; `kept`: such as stay open all the same;
     `held_before`: those held that only an older version asked for.
     """
 
@@ -57,6 +57,7 @@ class Differences:
     ahead: list[tuple[Visit, PlannedVisit]] = field(default_factory=list)
     settled: list[tuple[Visit, PlannedVisit]] = field(default_factory=list)
     left: list[Visit] = field(default_factory=list)
+    kept: list[Visit] = field(default_factory=list)
     held_before: list[Visit] = field(default_factory=list)
 
 
@@ -109,6 +110,11 @@ def is_retired(visit: Visit) -> bool:
     return visit.state == Visit.State.NOT_REQUIRED and visit.state_reason.startswith(BY_PLAN)
 
 
+def was_too_late(visit: Visit) -> bool:
+    was = visit.state == Visit.State.NOT_REQUIRED and visit.state_reason.startswith(TOO_LATE)
+    return was and visit.actual_date is None
+
+
 def differences(plan: Plan, person: Person, *, plan_id: int | None = None) -> Differences:
     """`plan_id`: its version once it is stored. What a version of before asked for is taken up again as it was left."""
     found, unasked = Differences(), dict(person.visits)
@@ -116,13 +122,20 @@ def differences(plan: Plan, person: Person, *, plan_id: int | None = None) -> Di
         visit = unasked.pop(wanted.key, None)
         if visit is None:
             (found.too_late if _is_too_late(wanted, person, plan_id) else found.new).append(wanted)
-        elif visit.state == Visit.State.PLANNED or is_retired(visit):
+        elif visit.state == Visit.State.PLANNED or is_asked_again(visit, wanted, person.today):
             found.ahead.append((visit, wanted))
         else:
             found.settled.append((visit, wanted))
-    found.left = [visit for visit in unasked.values() if _is_left(visit, plan_id)]
+    for visit in unasked.values():
+        if visit.state == Visit.State.PLANNED and plan_id_of(visit) not in (None, plan_id):
+            (found.kept if is_kept(visit, person.today) else found.left).append(visit)
     found.held_before = [visit for visit in unasked.values() if visit.actual_date is not None]
     return found
+
+
+def is_asked_again(visit: Visit, wanted: PlannedVisit, today: date) -> bool:
+    """One that planning closed, and nobody else: left out by a version, or too late and now put where it is not."""
+    return is_retired(visit) or (was_too_late(visit) and wanted.closes >= today)
 
 
 def _is_too_late(wanted: PlannedVisit, person: Person, plan_id: int | None) -> bool:
@@ -136,10 +149,10 @@ def _is_too_late(wanted: PlannedVisit, person: Person, plan_id: int | None) -> b
     )
 
 
-def _is_left(visit: Visit, plan_id: int | None) -> bool:
-    """One that was begun stays open until a person settles it."""
-    is_of_another = plan_id_of(visit) not in (None, plan_id)
-    return is_of_another and visit.state == Visit.State.PLANNED and visit.actual_date is None
+def is_kept(visit: Visit, today: date) -> bool:
+    """What was begun or booked, and a neoplasia check that is owed by now, stays open until a person settles it."""
+    is_owed = visit.neoplasia_check and visit.window_opens is not None and visit.window_opens <= today
+    return visit.actual_date is not None or visit.booked_for is not None or is_owed
 
 
 class OwnWindows:

@@ -16,7 +16,6 @@ from followup.schedule.actions.differences import (
     OwnWindows,
     Person,
     differences,
-    is_retired,
     people,
     plan_id_of,
 )
@@ -71,7 +70,7 @@ class _Changes:
     renumbered: list[Visit] = field(default_factory=list)
     judged: list[Visit] = field(default_factory=list)
     retired: list[Visit] = field(default_factory=list)
-    again: list[Visit] = field(default_factory=list)  # retired by a version of before, asked for by this one
+    again: list[Visit] = field(default_factory=list)  # closed by planning, asked for again
     other_parts: list[Visit] = field(default_factory=list)
     until: dict[int, date | None] = field(default_factory=dict)  # patient: day up to which it is planned
 
@@ -135,7 +134,7 @@ def _lay_against(
     for visit, wanted in found.ahead:
         before = visit.timepoint_id
         _number(visit, wanted, changes)
-        if is_retired(visit):
+        if visit.state != Visit.State.PLANNED:
             changes.again.append(visit)
         if _move(plan, visit, wanted):
             changes.moved.append(visit)
@@ -173,7 +172,7 @@ def _fresh(plan: LoadedPlan, person: Person, wanted: PlannedVisit) -> Visit:
 def _move(plan: LoadedPlan, visit: Visit, wanted: PlannedVisit) -> bool:
     """Whether the visit changed: its dates, or that it is asked for again."""
     columns = _columns(plan, wanted)
-    if not is_retired(visit) and all(getattr(visit, name) == columns[name] for name in DATES):
+    if visit.state == Visit.State.PLANNED and all(getattr(visit, name) == columns[name] for name in DATES):
         return False
     for name in DATES:
         setattr(visit, name, columns[name])
@@ -223,10 +222,11 @@ def _store(plan: LoadedPlan, changes: _Changes, now: datetime) -> None:
 
 def _change_state(plan: LoadedPlan, changes: _Changes) -> None:
     """People record visits without the planner's lock: one that was held or settled since it was read stays as they left it."""
-    ahead = Q(state=Visit.State.PLANNED, actual_date=None)
+    ahead = Q(state=Visit.State.PLANNED, actual_date=None, booked_for=None)
     _set_state(changes.retired, ahead, Visit.State.NOT_REQUIRED, f"{BY_PLAN}{plan.row}")
-    by_plan = Q(state=Visit.State.NOT_REQUIRED, state_reason__startswith=BY_PLAN)
-    _set_state(changes.again, by_plan, Visit.State.PLANNED, "")
+    by_plan = Q(state_reason__startswith=BY_PLAN) | Q(state_reason__startswith=TOO_LATE)
+    closed = Q(by_plan, state=Visit.State.NOT_REQUIRED)
+    _set_state(changes.again, closed, Visit.State.PLANNED, "")
 
 
 def _set_state(visits: list[Visit], still: Q, state: str, reason: str) -> None:

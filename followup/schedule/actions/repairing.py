@@ -55,8 +55,10 @@ def patients_to_plan(plan: LoadedPlan, now: datetime) -> set[int]:
         anchor_date=F("patient__enrolment__enrolled_on")
     )
     by_infusion = waiting.filter(infusion__isnull=False).exclude(anchor_date=F("infusion__infused_on"))
-    # One that was begun and is in the plan no longer stays with its version.
-    open_to_change = Q(actual_date=None) | Q(visit_code__in=list(plan.timepoints))
+    # What was begun or booked, or is a neoplasia check that is owed, and is in the plan no longer stays with its version.
+    is_owed = Q(neoplasia_check=True, window_opens__lte=now.date())
+    unbegun = Q(actual_date=None, booked_for=None) & ~is_owed
+    open_to_change = unbegun | Q(visit_code__in=list(plan.timepoints))
     old_plan = waiting.filter(open_to_change, timepoint__isnull=False).exclude(timepoint__plan=plan.row)
     soon = add_offset(now.date(), YEARS_AHEAD - 1, "year")
     ending = FollowedPlan.objects.filter(plan=plan.row, planned_until__lt=soon)

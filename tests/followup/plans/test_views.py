@@ -169,6 +169,9 @@ def test_the_second_person_sees_each_consequence_and_puts_it_in_force(riverside,
     carl, patient = second_coordinator(), planned(riverside)
     writer, second = signed_in(cora), signed_in(carl)
     draft = draft_of(without("M48"), cora)
+    Visit.objects.filter(visit_code="M48").update(booked_for="2034-01-21")
+    assert "1 visit that the plan leaves out, begun, booked or" in page(writer, "draft_effects", draft.pk)
+    Visit.objects.filter(visit_code="M48").update(booked_for=None)
 
     def press(browser, name: str, **given: str):
         version = PlanDraft.objects.get().version
@@ -184,6 +187,7 @@ def test_the_second_person_sees_each_consequence_and_puts_it_in_force(riverside,
     assert "Approve alone" not in shown
     press(second, "draft_approve", reason="")
     effects = page(second, "draft_effects", draft.pk)
+    assert "To be weighed by whoever approves it" in effects
     assert patient.patient_id in effects
     assert "Disappears" in effects
     assert "20 Jan 2034" in effects

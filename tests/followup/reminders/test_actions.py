@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.forms.models import model_to_dict
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -13,7 +14,8 @@ from hypothesis.extra.django import TestCase
 from followup.reminders import actions, planning
 from followup.reminders.actions import run_sweep
 from followup.reminders.models import MailMessage, Reminder, SweepRun
-from followup.schedule.models import Visit
+from followup.reminders.raising import SitePlan, site_wishes, wishes_for
+from followup.schedule.models import Timepoint, Visit
 from registry.access.models import Site
 from registry.audit.acting import acting_as
 from registry.audit.models import AuditEntry
@@ -68,6 +70,28 @@ def test_whoever_is_brought_in_late_is_raised_exactly_once(patient, nora, outbox
     assert steps(visit) == ["overdue"]
     assert steps(visit, is_open=True) == ["overdue"]
     assert len(outbox()) == 1
+
+
+def test_a_visit_late_when_planned_is_raised_before_its_plan_reaches_a_step(patient, nora, outbox):
+    """A plan that tells only long after the window closed, and a person brought in shortly after it closed."""
+    only_escalated = '[{"step": "escalated", "counted_from": "closes", "days": 30}]'
+    line = Timepoint.objects.get(code="M12")
+    late = Timepoint(**model_to_dict(line, exclude=["id", "plan"]) | {"plan": line.plan, "code": "X12"})
+    late.reminder_steps = only_escalated
+    late.save()
+    closed = TODAY - DAY
+    visit = a_visit(patient, closed - 30 * DAY, timepoint=late, window_closes=closed, created_on=TODAY)
+    sweep_on(TODAY)
+    sweep_on(TODAY + DAY)
+    assert steps(visit) == ["overdue"]
+
+
+def test_a_version_put_in_force_during_a_sweep_stops_nobody(visit, riverside, nora):
+    """Its timepoints were not there when the sweep read the plan; the next sweep takes them."""
+    assert list(site_wishes(riverside, plan=SitePlan(), on=TODAY)) == []
+    assert wishes_for([visit.pk], plan=SitePlan(), on=TODAY) == []
+    sweep_on(TODAY)
+    assert steps(visit) == ["due"]
 
 
 def test_stepping_the_clock_back_raises_nothing_again(visit, nora, outbox):

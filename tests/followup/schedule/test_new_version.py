@@ -5,17 +5,21 @@ from datetime import date, timedelta
 import pytest
 from django.db import connection
 
+from followup.plans.effects import effects_on
 from followup.plans.tasks import reach_everybody
 from followup.schedule.actions import load_plan, plan_visits, reopen, repair_plans, repairing
+from followup.schedule.actions.deciding import mark_not_required
+from followup.schedule.actions.plans import current_plan, rules_of
+from followup.schedule.actions.repairing import patients_to_plan
 from followup.schedule.models import FollowedPlan, FollowUpPlan, Visit, VisitAssessment
-from followup.schedule.plan_file import DEFAULT_PLAN_PATH
+from followup.schedule.plan_file import DEFAULT_PLAN_PATH, parse_plan
 from registry.access.models import User
 from registry.audit.models import AuditEntry
 from registry.backups import unfinished
 from registry.infusions.models import Infusion
 from registry.patients.models import Query
 from registry.saving import NotAccepted
-from tests.cast import NOW
+from tests.cast import NOW, TODAY
 from tests.followup.schedule.scene import INFUSED, a_patient, infuse, planned, schedule, visit_of
 
 pytestmark = pytest.mark.django_db
@@ -121,6 +125,42 @@ def test_a_visit_that_was_begun_is_not_taken_away(riverside):
     begun.refresh_from_db()
     assert begun.state == "planned"
     assert repair_plans(NOW).retired == 0
+
+
+def test_what_is_booked_or_a_check_that_is_owed_stays_open_until_a_person_settles_it(riverside, nora: User):
+    patient = planned(riverside)
+    booked, owed, ahead = (visit_of(patient, code) for code in ("M9", "M6", "M24"))
+    Visit.objects.filter(pk=booked.pk).update(booked_for=booked.target_date)
+    assert (owed.neoplasia_check, ahead.neoplasia_check) == (True, True)
+    assert owed.window_opens <= TODAY < ahead.window_opens
+    text = version(2)
+    for code in ("M6", "M9", "M24"):
+        text = text.replace(f'code = "{code}"', f'code = "{code}B"')
+    plan = load_plan(text, now=NOW)
+    [one] = effects_on(rules_of(plan), [patient.pk], now=NOW)
+    assert (one.kept, [each.label for each in one.effects if each.kind == "disappears"]) == (2, ["Month 24"])
+    assert repair_plans(NOW).retired == 1
+    assert [visit_of(patient, code).state for code in ("M9", "M6", "M24")] == [
+        "planned", "planned", "not_required",
+    ]  # fmt: skip
+    assert not patients_to_plan(current_plan(), NOW)
+    mark_not_required(visit=owed, reason="Seen elsewhere", by=nora, now=NOW, version=owed.version)
+    owed.refresh_from_db()
+    reopen(visit=owed, reason="Not seen after all", by=nora, now=NOW, version=owed.version)
+    assert visit_of(patient, "M6").state == "planned"
+
+
+def test_what_was_too_late_is_asked_for_once_it_is_not(riverside):
+    patient = planned(riverside)
+    month_2 = MONTH_20.replace("20", "2")
+    follow(version(2, plus=month_2))
+    assert visit_of(patient, "M2").state == "not_required"
+    later = version(3, plus=month_2.replace("value = 2,", "value = 20,"))
+    [one] = effects_on(parse_plan(later), [patient.pk], now=NOW)
+    assert [(each.kind, each.label) for each in one.effects] == [("appears", "Month 2")]
+    follow(later)
+    asked = visit_of(patient, "M2")
+    assert (asked.state, asked.state_reason, asked.target_date) == ("planned", "", date(2031, 9, 20))
 
 
 def test_a_visit_the_plan_left_out_is_not_reopened_by_hand(riverside, nora: User):

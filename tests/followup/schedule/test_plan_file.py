@@ -202,3 +202,15 @@ def test_a_plan_without_timepoints_or_with_the_same_one_twice_is_refused() -> No
 def test_unknown_timepoint_code(default_plan: Plan) -> None:
     with pytest.raises(KeyError):
         default_plan.timepoint("M7")
+
+
+def test_a_plan_of_thousands_of_yearly_visits_is_refused_at_once() -> None:
+    line = MINIMAL[MINIMAL.index("[[timepoint]]") :].replace('unit = "month"', 'unit = "year"')
+    lines = [
+        line.replace('"M3"', f'"{name}"').replace("value = 3,", "value = 1,") + 'yearly_until = "life"\n'
+        for name in ("A1", "B1", "C1", "D1", "E1", "F1", "G1")
+    ]
+    head = MINIMAL[: MINIMAL.index("[[timepoint]]")]
+    with pytest.raises(PlanError, match="stand for 560 visits; 500 are the most"):
+        parse_plan(head + "".join(lines))
+    assert len(parse_plan(head + "".join(lines[:6])).timepoints) == 480

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from followup.schedule.actions import add_unscheduled, plan_visits, repair_plans
+from followup.schedule.actions import add_unscheduled, load_plan, plan_visits, repair_plans
 from followup.schedule.exports import COLUMNS, VISITS
 from followup.schedule.models import Visit, VisitAssessment, WorkItem
+from followup.schedule.plan_file import DEFAULT_PLAN_PATH
 from registry.access.models import SiteScope, User
 from registry.exchange.actions import Report, import_file
 from registry.exchange.exporting import Scope
@@ -60,6 +61,16 @@ def test_a_blank_code_fills_the_nearest_waiting_visit_else_is_unscheduled(rivers
         "INF1": date(2030, 1, 20), "unscheduled1": date(2030, 3, 10), "W12L1": date(2030, 4, 16),
         "M31": date(2030, 4, 17),
     }  # fmt: skip
+
+
+def test_a_visit_that_a_new_version_added_too_late_is_filled_where_a_file_says_it_was_held(riverside, bring):
+    patient = planned(riverside)
+    text = DEFAULT_PLAN_PATH.read_text(encoding="utf-8").replace("version = 1", "version = 2", 1)
+    load_plan(text.replace('code = "M3"', 'code = "M3B"'), now=NOW)
+    repair_plans(NOW)
+    assert visit_of(patient, "M3B").state == "not_required"
+    assert counts(bring(f"RIV-0001,M3B,{M3},on_site")) == (1, 0, 0, 0, 0)
+    assert held(patient) == {"M3B1": date(2030, 4, 20)}
 
 
 def test_the_order_of_the_lines_decides_nothing(riverside, bring):
