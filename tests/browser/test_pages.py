@@ -28,7 +28,7 @@ PAGES_AT_MOST = 150
 NOT_PAGES = {
     "account_logout", "reports:report_download", "reports:numbers_download", "exchange:export_download",
     "exchange:import_format", "trail:export_csv", "trail:export_json", "copies:copy_download",
-    "reports:signed_download", "signin:recovery_codes_file",
+    "reports:signed_download", "signin:recovery_codes_file", "plans:draft_toml", "plans:version_toml",
 }  # fmt: skip
 # Only what a page shows differently to another role is worth asking again; these see the most of it.
 AXE_ON_EVERY_PAGE_OF = {"nurse-riv", "coordinator", "admin"}
