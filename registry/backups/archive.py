@@ -170,15 +170,26 @@ def _first_damage(source: BinaryIO, size: int) -> tuple[str, str]:
     source.seek(0)
     try:
         with zipfile.ZipFile(source) as archive:
-            bad = archive.testzip()
-            if bad:
-                return bad, what
+            for name in archive.namelist():
+                if not _can_be_read(archive, name):
+                    return name, what
             _check_members(archive, _checked_manifest(archive))
     except Damaged as found:
         return found.member, what
     except Exception as error:  # a damaged directory fails in many ways, and every one means the same
         return "the list of contents", f"it cannot be read ({type(error).__name__})"
     return "the list of contents", "it is not as it was written, though every member is whole"
+
+
+def _can_be_read(archive: zipfile.ZipFile, name: str) -> bool:
+    """Unlike `testzip`, also says which member it is when its compressed form makes no sense any more."""
+    try:
+        with archive.open(name) as file:
+            while file.read(BLOCK):
+                pass
+    except Exception:
+        return False
+    return True
 
 
 def _checked_manifest(archive: zipfile.ZipFile) -> dict[str, Any]:

@@ -177,9 +177,14 @@ def test_a_damaged_file_is_refused_before_anything_is_written(
 ) -> None:
     with archive.opened(saved) as found:
         info = found._zip.getinfo(found.names("files/reports/")[0])
-    content = bytearray(saved.read_bytes())
-    content[info.header_offset + 100 + info.compress_size // 2] ^= 1
-    (tmp_path / "damaged").write_bytes(content)
+    middle, whole = info.header_offset + 100 + info.compress_size // 2, saved.read_bytes()
+    for place in range(middle, middle + 200, 9):
+        content = bytearray(whole)
+        content[place] ^= 1
+        (tmp_path / "damaged").write_bytes(content)
+        with pytest.raises(archive.Damaged) as refused, archive.opened(tmp_path / "damaged"):
+            pass
+        assert refused.value.member == info.filename
     said = empty.manage("restore", str(tmp_path / "damaged"), exit_code=1)
     assert info.filename in said
     assert "nothing was written" in said
