@@ -95,7 +95,8 @@ class PatientResource(StagedResource):
         patients += _in_batches(Patient.objects.all(), "pk__in", self.by_number.values())
         self.by_id = {patient.patient_id: patient for patient in patients}
         self.by_pk = {patient.pk: patient for patient in patients}
-        self.identities = identities_of(self.by_pk)
+        # An id that is taken elsewhere is refused; the name behind it is nobody's here to open.
+        self.identities = identities_of([p.pk for p in patients if self.scope.covers(p.site_id)])
         self.erased = self.by_pk.keys() - set(
             _in_batches(PatientKey.objects.values_list("patient_id", flat=True), "patient_id__in", self.by_pk)
         ) - self._never_named()  # fmt: skip
